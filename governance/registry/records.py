@@ -1,0 +1,302 @@
+"""The governed records. Each is a projection of the ledger's facts and can be rebuilt from them.
+
+Every field is a string, an integer, a boolean or None, because each one stands in an entry's
+facts as it stands in its column (docs/adr/0003). Instants are integer microseconds, UTC. Digests
+are SHA-256, 64 lower-case hex characters. `scope` is "organisation/site", site "*" meaning all.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Record:
+    """One row of a governed table; `id` is its primary key and is never used again."""
+
+    TABLE: ClassVar[str]
+
+    id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Person(Record):
+    """Somebody who can sign in. The password hash is kept elsewhere (not a fact)."""
+
+    TABLE = "person"
+
+    printed_name: str
+    organisation: str
+    created_us: int
+    disabled: bool
+    demonstration: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RoleGrant(Record):
+    """A role that a person holds within a scope; `id` is "person:role:scope"."""
+
+    TABLE = "role_grant"
+
+    person: str
+    role: str
+    scope: str
+    granted_by: str
+    active: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServiceClient(Record):
+    """A calling system. `permissions` are space-separated, e.g. "infer:forecasting read"."""
+
+    TABLE = "service_client"
+
+    title: str
+    scope: str
+    permissions: str
+    secret_epoch: int
+    disabled: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Document(Record):
+    """A frozen entry, change plan or monitoring plan; `id` is "plan:forecasting:1".
+
+    `digest` names the canonical bytes in the blob store; `source_digest` the YAML as it came.
+    """
+
+    TABLE = "document"
+
+    kind: str
+    model: str
+    number: int
+    digest: str
+    source_digest: str
+    state: str
+    author: str
+    registered_us: int
+    in_force_us: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dataset(Record):
+    """A registered dataset; `digest` names its normalised bytes in the blob store."""
+
+    TABLE = "dataset"
+
+    title: str
+    source: str
+    digest: str
+    rows: int
+    first_month: str
+    last_month: str
+    role: str
+    simulated: bool
+    licence: str
+    registered_by: str
+    registered_us: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Version(Record):
+    """One candidate or better of a model; `id` is "forecasting/1", `digest` the artifact's."""
+
+    TABLE = "version"
+
+    model: str
+    number: int
+    kind: str
+    digest: str
+    artifact_uri: str
+    dataset: str
+    origin: str
+    state: str
+    registered_by: str
+    registered_us: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChangeRequest(Record):
+    """The request to bring one version into service, judged under the plan in force."""
+
+    TABLE = "change_request"
+
+    model: str
+    version: str
+    state: str
+    author: str
+    summary: str
+    plan: str
+    evidence: str | None
+    verdict: str | None
+    opened_us: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evidence(Record):
+    """The result of one audit; `digest` names its canonical bytes in the blob store.
+
+    `plan_seq` and `opened_seq` are the ledger positions that prove P4: the plan's approval
+    stands before the opening of the test data.
+    """
+
+    TABLE = "evidence"
+
+    kind: str
+    model: str
+    version: str
+    dataset: str
+    plan: str
+    digest: str
+    verdict: str
+    plan_seq: int
+    opened_seq: int
+    produced_by: str
+    produced_us: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Review(Record):
+    """A human decision that is waited for, with an owner and a due time."""
+
+    TABLE = "review"
+
+    kind: str
+    model: str
+    subject_type: str
+    subject: str
+    subject_digest: str
+    state: str
+    owner_role: str
+    opened_by: str
+    opened_us: int
+    due_us: int
+    blocks_release: bool
+    reason_code: str
+    decision: str | None
+    first_signer: str | None
+    decided_us: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Signature(Record):
+    """An electronic signature with its manifestation; `envelope` is the DSSE JSON text."""
+
+    TABLE = "signature"
+
+    record_type: str
+    record: str
+    record_digest: str
+    meaning: str
+    signer: str
+    printed_name: str
+    signed_us: int
+    envelope: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Release(Record):
+    """A version in service for a scope, market, purpose and mode, from-until."""
+
+    TABLE = "release"
+
+    model: str
+    version: str
+    digest: str
+    scope: str
+    market: str
+    purpose: str
+    mode: str
+    from_us: int
+    until_us: int | None
+    state: str
+    released_by: str
+    change: str
+    body_key: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hold(Record):
+    """An open hold suspends; lifting one leaves the others. `version` None means every version."""
+
+    TABLE = "hold"
+
+    model: str
+    version: str | None
+    scope: str
+    cause: str
+    review: str | None
+    placed_by: str
+    placed_us: int
+    state: str
+    lifted_us: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutcomeBatch(Record):
+    """One delivery of outcomes; the rows themselves are in the entry's body."""
+
+    TABLE = "outcome_batch"
+
+    model: str
+    source: str
+    rows: int
+    first_month: str
+    last_month: str
+    planted: bool
+    known_us: int
+    received_by: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MonitorRun(Record):
+    """One run of a monitor up to a ledger position, with what it found."""
+
+    TABLE = "monitor_run"
+
+    model: str
+    version: str
+    monitor: str
+    plan: str
+    through_month: str
+    through_seq: int
+    digest: str
+    verdict: str
+    run_by: str
+    run_us: int
+    next_due_us: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding(Record):
+    """What a rule raised, with the obligation that was stored in the same transaction (P10)."""
+
+    TABLE = "finding"
+
+    model: str
+    version: str
+    rule: str
+    monitor_run: str
+    review: str
+    hold: str | None
+    raised_us: int
+
+
+RECORD_TYPES: tuple[type[Record], ...] = (
+    Person,
+    RoleGrant,
+    ServiceClient,
+    Document,
+    Dataset,
+    Version,
+    ChangeRequest,
+    Evidence,
+    Review,
+    Signature,
+    Release,
+    Hold,
+    OutcomeBatch,
+    MonitorRun,
+    Finding,
+)
