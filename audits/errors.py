@@ -1,0 +1,69 @@
+"""What an audit refuses, each refusal with a stable code and the reader's next step."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class AuditError(Exception):
+    """Root of every refusal of this package."""
+
+    code: ClassVar[str] = "audit.error"
+
+    def __init__(self, message: str, *, next_step: str) -> None:
+        super().__init__(message)
+        self.next_step = next_step
+
+
+class EstimateMalformed(AuditError):
+    """A number, or a value with its interval, that no estimate may hold."""
+
+    code: ClassVar[str] = "audit.estimate_malformed"
+
+
+class CriterionMalformed(AuditError):
+    """An acceptance criterion that contradicts itself or lacks its limit."""
+
+    code: ClassVar[str] = "audit.criterion_malformed"
+
+
+class EstimateMismatch(AuditError):
+    """An estimate offered to a criterion about another metric or population."""
+
+    code: ClassVar[str] = "audit.estimate_mismatch"
+
+
+class SeriesMalformed(AuditError):
+    """A month, series or panel that is not a gap-free record of finite monthly values."""
+
+    code: ClassVar[str] = "audit.series_malformed"
+
+
+class SeriesTooShort(AuditError):
+    """A series whose history does not reach far enough for what was asked."""
+
+    code: ClassVar[str] = "audit.series_too_short"
+
+
+class ForecastMalformed(AuditError):
+    """A forecaster's answer that is incomplete, not finite, or has crossing quantiles."""
+
+    code: ClassVar[str] = "audit.forecast_malformed"
+
+
+class CalibrationTooSmall(AuditError):
+    """Fewer calibration errors than the requested level needs for a finite interval."""
+
+    code: ClassVar[str] = "audit.calibration_too_small"
+
+
+class ProtocolMalformed(AuditError):
+    """A validation protocol that cannot be run as written."""
+
+    code: ClassVar[str] = "audit.protocol_malformed"
+
+
+class TriggerMalformed(AuditError):
+    """A monitoring trigger, its stable period or its error path that cannot be used."""
+
+    code: ClassVar[str] = "audit.trigger_malformed"
