@@ -1,9 +1,9 @@
 """OncoVigil: governance for the AI models of the oncology-drug lifecycle.
 
-Lives here: everything that has an effect. Doors (`cli`, `console`, `api`) ask, `operations` decide,
-one committer writes, the `ledger` remembers. Must not live here: statistics (`audits`), what a model
-is (`models`) and what may happen to it (`change_control`), which are pure and know nothing of this
-package. Who may import it: anybody; it is the only documented import name (ADR 0002).
+Lives here: everything that has an effect. Doors (`cli`, `console`, `api`) ask, `operations`
+decide, one committer writes, the `ledger` remembers. Must not live here: statistics (`audits`),
+what a model is (`models`) and what may happen to it (`change_control`), which are pure and know
+nothing of this package. Who may import it: anybody; it is the only documented name (ADR 0002).
 
 Importing it refuses (`ImportError`) where `models`, `audits` or `change_control` would come from
 somewhere else than the folder that holds this package: a shadowed name would run foreign code under
