@@ -1,0 +1,154 @@
+r"""The entry: a small envelope in the tree that commits to facts and to a body outside it.
+
+    entry   = {"body_c":H|null,"event_id":"..","facts_c":H,"kind":"..","prev":H,"seq":i,
+               "t_us":..,"v":1}                      on one line, keys sorted, no spaces
+    facts_c = SHA-256("oncovigil/facts/v1\n" || facts_salt || facts)   kept, no patient data
+    body_c  = SHA-256("oncovigil/body/v1\n" || body_salt || body)      erasable, the plaintext
+    prev    = leaf_hash of the entry before; of entry 0: SHA-256("oncovigil/genesis/v1\n" || origin)
+
+The chain link is inside the Merkle leaf, so chain and tree can never tell two stories (two
+parallel structures could: CVE-2022-36111 of another product). The salts keep an erased body of
+few possible values from being guessed from what is left (P13).
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import Final
+
+from governance.ledger.core.canonical import INT_LIMIT
+from governance.ledger.core.encoding import HASH_BYTES
+from governance.ledger.core.errors import NotCanonical, TooLarge
+from governance.ledger.core.merkle import leaf_hash, node_hash
+
+__all__ = [
+    "MAX_BODY_BYTES",
+    "MAX_ENTRY_BYTES",
+    "MAX_FACTS_BYTES",
+    "Entry",
+    "body_commitment",
+    "decode_entry",
+    "encode_entry",
+    "facts_commitment",
+    "genesis_prev",
+    "leaf_hash",
+    "node_hash",
+]
+
+VERSION: Final = 1
+SALT_BYTES: Final = 32
+
+# A tile bundle states the length of an entry in two bytes (c2sp.org/tlog-tiles).
+MAX_ENTRY_BYTES: Final = 65_535
+# Together with base64 and the proof these two fit a receipt (canonical.MAX_BYTES).
+MAX_FACTS_BYTES: Final = 512 * 1024
+MAX_BODY_BYTES: Final = 2 * 1024 * 1024
+MAX_KIND_CHARS: Final = 64
+
+_FACTS_DOMAIN: Final = b"oncovigil/facts/v1\n"
+_BODY_DOMAIN: Final = b"oncovigil/body/v1\n"
+_GENESIS_DOMAIN: Final = b"oncovigil/genesis/v1\n"
+
+_EVENT_ID: Final = r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}"
+_KIND: Final = r"[a-z][a-z0-9_]*(?:\.[a-z][a-z0-9_]*)+"
+_HASH: Final = r"[0-9a-f]{64}"
+_NUMBER: Final = r"0|[1-9][0-9]{0,15}"
+
+_NAMES: Final = re.compile(rf"{_EVENT_ID}\n{_KIND}", re.ASCII)
+_ENVELOPE: Final = re.compile(
+    rf'{{"body_c":(?:null|"({_HASH})"),"event_id":"({_EVENT_ID})","facts_c":"({_HASH})",'
+    rf'"kind":"({_KIND})","prev":"({_HASH})","seq":({_NUMBER}),"t_us":({_NUMBER}),"v":1}}',
+    re.ASCII,
+)
+
+_NEXT: Final = "Compare the entry with the format in docs/reference/ledger-format.md."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """One line of the log. Hashes are 32 raw bytes; `t_us` is UTC microseconds, monotone."""
+
+    seq: int
+    event_id: str
+    kind: str
+    facts_c: bytes
+    body_c: bytes | None
+    prev: bytes
+    t_us: int
+    v: int = VERSION
+
+
+def encode_entry(entry: Entry) -> bytes:
+    """Return the canonical ASCII bytes of `entry`; raise NotCanonical for a field out of range.
+
+    Built by hand: the field order is fixed and no admitted character needs an escape, so this
+    equals `canonical.dumps` (a test holds them together) at a fifth of its cost.
+    """
+    body_c = entry.body_c
+    if (
+        _NAMES.fullmatch(f"{entry.event_id}\n{entry.kind}") is None
+        or len(entry.kind) > MAX_KIND_CHARS
+        or len(entry.facts_c) != HASH_BYTES
+        or len(entry.prev) != HASH_BYTES
+        or (body_c is not None and len(body_c) != HASH_BYTES)
+        or not 0 <= entry.seq < INT_LIMIT
+        or not 0 <= entry.t_us < INT_LIMIT
+        or entry.v != VERSION
+    ):
+        raise NotCanonical(f"entry {entry.seq} has a field outside its range", next_step=_NEXT)
+    body_text = "null" if body_c is None else f'"{body_c.hex()}"'
+    return (
+        f'{{"body_c":{body_text},"event_id":"{entry.event_id}","facts_c":"{entry.facts_c.hex()}",'
+        f'"kind":"{entry.kind}","prev":"{entry.prev.hex()}","seq":{entry.seq},'
+        f'"t_us":{entry.t_us},"v":1}}'
+    ).encode("ascii")
+
+
+def decode_entry(raw: bytes) -> Entry:
+    """Return the entry whose bytes are exactly `raw`; raise NotCanonical otherwise."""
+    # The bound comes before any work on bytes that nobody has vouched for.
+    match = _ENVELOPE.fullmatch(raw.decode("latin-1")) if len(raw) <= MAX_ENTRY_BYTES else None
+    if match is None:
+        raise NotCanonical("the envelope does not have the form of version 1", next_step=_NEXT)
+    body_c, event_id, facts_c, kind, prev, seq, t_us = match.groups()
+    entry = Entry(
+        seq=int(seq),
+        event_id=event_id,
+        kind=kind,
+        facts_c=bytes.fromhex(facts_c),
+        body_c=None if body_c is None else bytes.fromhex(body_c),
+        prev=bytes.fromhex(prev),
+        t_us=int(t_us),
+    )
+    # Ranges are checked once, by the encoder; bytes and entry are then one and the same.
+    if encode_entry(entry) != raw:
+        raise NotCanonical("the envelope is not spelled canonically", next_step=_NEXT)
+    return entry
+
+
+def genesis_prev(origin: str) -> bytes:
+    """Return what entry 0 names as its predecessor: it binds the whole chain to its origin."""
+    return sha256(_GENESIS_DOMAIN + origin.encode("utf-8")).digest()
+
+
+def facts_commitment(*, salt: bytes, facts: bytes) -> bytes:
+    """Return the commitment to permanent facts (canonical JSON bytes) under a 32-byte salt."""
+    return _commitment(_FACTS_DOMAIN, salt, facts, MAX_FACTS_BYTES)
+
+
+def body_commitment(*, salt: bytes, body: bytes) -> bytes:
+    """Return the commitment to the plaintext of an erasable body under a 32-byte salt."""
+    return _commitment(_BODY_DOMAIN, salt, body, MAX_BODY_BYTES)
+
+
+def _commitment(domain: bytes, salt: bytes, content: bytes, limit: int) -> bytes:
+    if len(salt) != SALT_BYTES:
+        raise NotCanonical(f"a salt has {SALT_BYTES} bytes, not {len(salt)}", next_step=_NEXT)
+    if len(content) > limit:
+        raise TooLarge(
+            f"the content has {len(content)} bytes, the limit is {limit}",
+            next_step="Store the content as an artifact and put its digest in the entry.",
+        )
+    return sha256(domain + salt + content).digest()
