@@ -230,6 +230,7 @@ class Hold(Record):
     placed_by: str
     placed_us: int
     state: str
+    first_signer: str | None
     lifted_us: int | None
 
 

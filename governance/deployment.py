@@ -1,0 +1,55 @@
+"""One running deployment: the parts that operations need, joined in one place."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from governance.adapters.compute import Compute, InlineCompute
+from governance.clock import Clock, SystemClock
+from governance.home import Home
+from governance.storage.open import open_storage
+from governance.storage.ports import Pen, Reader
+
+if TYPE_CHECKING:
+    from governance.adapters.key_store import KeyStore
+    from governance.ledger.store import LedgerView
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deployment:
+    """A home that this process owns, opened."""
+
+    home: Home
+    clock: Clock
+    pen: Pen
+    reader: Callable[[], AbstractContextManager[Reader]]
+    ledger: LedgerView
+    keys: KeyStore
+    compute: Compute
+
+
+@contextmanager
+def open_deployment(
+    root: Path, *, clock: Clock | None = None, compute: Compute | None = None
+) -> Iterator[Deployment]:
+    """Own the home at `root` for the length of the block.
+
+    Raises HomeOwned where another process owns it and LedgerTampered where the ledger does not
+    verify; nothing is written in either case.
+    """
+    home = Home.open(root)
+    running_clock = clock or SystemClock()
+    with open_storage(home, clock=running_clock) as storage:
+        yield Deployment(
+            home=home,
+            clock=running_clock,
+            pen=storage.pen,
+            reader=storage.reader,
+            ledger=storage.ledger,
+            keys=storage.keys,
+            compute=compute or InlineCompute(),
+        )

@@ -1,0 +1,1 @@
+"""Identity and the home: people, roles, clients, sessions."""

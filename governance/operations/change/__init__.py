@@ -1,0 +1,1 @@
+"""From a registered document to a release: register, approve, wrap, evaluate, release."""

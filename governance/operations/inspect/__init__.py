@@ -1,0 +1,1 @@
+"""What only reads: work-lists, standing, reports, verification of the ledger."""

@@ -1,0 +1,56 @@
+"""The declaration of an operation, and how a door performs one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from governance.deployment import Deployment
+from governance.errors import InvalidInput
+from governance.operations.actor import Actor
+
+
+class Request(BaseModel):
+    """What an operation takes. Unknown members are refused."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Result(BaseModel):
+    """What an operation answers."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+Q = TypeVar("Q", bound=Request)
+A = TypeVar("A", bound=Result)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Operation(Generic[Q, A]):
+    """One use case: its name, what it takes, and the kinds of entry that it may write."""
+
+    name: str
+    request: type[Q]
+    kinds: tuple[str, ...]
+    run: Callable[[Deployment, Actor, Q], A]
+    # What makes a repetition harmless, in words; the crash matrix and the docs print it.
+    repeated: str
+
+    def perform(self, deployment: Deployment, actor: Actor, params: Mapping[str, Any]) -> A:
+        """Validate `params` and run; raise InvalidInput naming each bad field, never its value."""
+        try:
+            request = self.request.model_validate(params)
+        except ValidationError as error:
+            faults = "; ".join(
+                f"{'.'.join(str(part) for part in fault['loc']) or 'request'}: {fault['msg']}"
+                for fault in error.errors(include_input=False, include_url=False)
+            )
+            raise InvalidInput(
+                f"{self.name}: {faults}",
+                next_step="correct the named fields and send the request again",
+            ) from None
+        return self.run(deployment, actor, request)

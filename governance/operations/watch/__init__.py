@@ -1,0 +1,1 @@
+"""What follows a release: outcomes, monitor runs, holds, reviews of findings."""
