@@ -3,7 +3,7 @@
 Definition: a criterion names a metric, a population, a direction with its floor, how the interval
     is read, and the smallest n that may decide.
 Formula: let v be the value and [l, u] the interval.
-    at_most  f: meets the floor when v <= f;      at_least f: v >= f;      within [a, b]: a <= v <= b.
+    The floor is met when v <= f (at_most f), v >= f (at_least f), a <= v <= b (within [a, b]).
     point: meeting the floor suffices.
     excludes_baseline: additionally u < baseline (at_most) or l > baseline (at_least).
     margin: additionally the whole interval stays within `margin` of the floor on the wrong side:
@@ -173,11 +173,8 @@ def _decide(criterion: Criterion, estimate: Estimate) -> tuple[Verdict, str]:
     if criterion.reading == "point":
         return Verdict.PASS, f"The value {value} meets {_limit(criterion)}."
     if estimate.low is None or estimate.high is None:
-        return (
-            Verdict.INSUFFICIENT,
-            f"The value {value} meets {_limit(criterion)}, but there is no interval: "
-            f"{estimate.note}.",
-        )
+        missing = f"but there is no interval: {estimate.note}."
+        return Verdict.INSUFFICIENT, f"The value {value} meets {_limit(criterion)}, {missing}"
     return _read_interval(criterion, value=value, low=estimate.low, high=estimate.high)
 
 

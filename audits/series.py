@@ -144,7 +144,7 @@ class Panel:
         return self.series[0].end
 
     def groups(self) -> dict[str, tuple[str, ...]]:
-        """Return the keys of the series of each group, sorted; series without a group are absent."""
+        """Return the keys of each group, sorted; series without a group are absent."""
         members: dict[str, list[str]] = {}
         for one in self.series:
             if one.group is not None:
