@@ -1,0 +1,255 @@
+"""Comparison of groups of series: every group with its n, every pair with simultaneous limits.
+
+Definition: each metric is estimated in each group on the same origins; for every pair of groups the
+    difference (first minus second, in alphabetical order) is estimated with limits that hold for
+    all pairs of a metric at once.
+Formula: psi(k, b) is the jackknife influence of block b on difference k (see `block_jackknife`),
+    se(k)^2 = sum over b of psi(k, b)^2. One set of multipliers g(b) ~ N(0, 1) and one w ~ chi^2 with
+    q - 2 degrees of freedom a replicate is shared by all pairs:
+    T = max over k of |sum_b g(b) psi(k, b)| / se(k) / sqrt(w / (q - 2)).
+    The limits of difference k are its value -/+ the `level` quantile of T times se(k).
+Source: Hothorn, Bretz and Westfall (2008), Biometrical Journal 50(3), 346-363, section 3 (max-t);
+    Chernozhukov, Chetverikov and Kato (2013), Annals of Statistics 41(6), 2786-2819 (multipliers
+    shared by all comparisons).
+Assumptions: as in `block_jackknife`; a block keeps all groups together, so their dependence counts.
+Failure modes: limits are simultaneous within a metric, not over metrics. With five blocks only large
+    differences can be shown; an interval that holds zero is not evidence of equality. A group whose
+    metric is undefined is listed with its reason and so are its pairs (P8).
+Cost: (blocks + 1) evaluations a group and metric; replicates x pairs x blocks multiplications.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from typing import TYPE_CHECKING, TypeAlias
+
+from audits.block_jackknife import Blocks, Jackknife, blocks_of
+from audits.errors import ProtocolMalformed
+from audits.estimate import RECORD_DIGITS, Estimate, Json, decimal_text, undefined
+from audits.forecast_metrics import (
+    DEFAULT_LEVEL,
+    describe,
+    forecast_estimates,
+    metric_jackknife,
+    why_undefined,
+)
+from audits.rolling_origin import RollingErrors
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    Floats: TypeAlias = NDArray[np.float64]
+
+UNGROUPED = "(no group)"
+METHOD = "block jackknife, multiplier max-t(q-2), v1"
+MINIMUM_REPLICATES = 200
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GroupComparison:
+    """Estimates by group, differences of every pair, and the critical value used for each metric."""
+
+    groups: Mapping[str, tuple[str, ...]]
+    estimates: tuple[Estimate, ...]
+    differences: tuple[Estimate, ...]
+    critical: Mapping[str, float | None]
+
+    def as_record(self) -> dict[str, Json]:
+        """Return the comparison in the JSON domain."""
+        return {
+            "kind": "comparison",
+            "groups": {name: list(keys) for name, keys in self.groups.items()},
+            "estimates": [one.as_record() for one in self.estimates],
+            "differences": [one.as_record() for one in self.differences],
+            "critical": {
+                name: None if x is None else decimal_text(x, digits=RECORD_DIGITS)
+                for name, x in self.critical.items()
+            },
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NoSubgroup:
+    """There is nothing to compare, and why: shown in the report, never left out (P8)."""
+
+    reason: str
+
+    def as_record(self) -> dict[str, Json]:
+        """Return the absence in the JSON domain."""
+        return {"kind": "no_subgroup", "reason": self.reason}
+
+
+def compare_groups(
+    errors: RollingErrors,
+    *,
+    metrics: Sequence[str],
+    replicates: int,
+    rng: np.random.Generator,
+    baseline: RollingErrors | None = None,
+    level: float = DEFAULT_LEVEL,
+) -> GroupComparison | NoSubgroup:
+    """Return each group's estimates and all pairwise differences, or why there are none.
+
+    Series without a group form a group of their own where others have one.
+    """
+    members = _members(errors)
+    if len(members) < 2:
+        name = next(iter(members))
+        what = "no series has a group" if name == UNGROUPED else f"every series is in {name!r}"
+        return NoSubgroup(reason=f"{what}: a comparison of groups needs two")
+    if replicates < MINIMUM_REPLICATES:
+        raise ProtocolMalformed(
+            f"{replicates} replicates do not fix a simultaneous limit",
+            next_step=f"Use at least {MINIMUM_REPLICATES}.",
+        )
+    parts = {
+        name: (
+            errors.select(series=rows),
+            None if baseline is None else baseline.select(series=rows),
+        )
+        for name, rows in members.items()
+    }
+    blocks = blocks_of(errors)
+    multipliers = _multipliers(blocks, replicates=replicates, rng=rng)
+    differences: list[Estimate] = []
+    critical: dict[str, float | None] = {}
+    for metric in metrics:
+        found, critical[metric] = _differences(parts, metric, blocks, multipliers, level)
+        differences.extend(found)
+    return GroupComparison(
+        groups={name: tuple(errors.keys[s] for s in rows) for name, rows in members.items()},
+        estimates=tuple(
+            one
+            for name, (ours, theirs) in parts.items()
+            for one in forecast_estimates(
+                ours, metrics=metrics, baseline=theirs, population=name, level=level
+            )
+        ),
+        differences=tuple(differences),
+        critical=critical,
+    )
+
+
+_Parts: TypeAlias = Mapping[str, tuple[RollingErrors, RollingErrors | None]]
+
+
+def _members(errors: RollingErrors) -> dict[str, list[int]]:
+    found: dict[str, list[int]] = {}
+    for s, group in enumerate(errors.groups):
+        found.setdefault(UNGROUPED if group is None else group, []).append(s)
+    return {name: found[name] for name in sorted(found)}
+
+
+def _multipliers(blocks: Blocks, *, replicates: int, rng: np.random.Generator) -> Floats | None:
+    """Return t-scaled Gaussian multipliers (replicate, block); None with too few blocks."""
+    import numpy as np
+
+    freedom = blocks.count - 2
+    if freedom < 1:
+        return None
+    gauss = rng.standard_normal((replicates, blocks.count))
+    shrink = np.sqrt(rng.chisquare(freedom, size=(replicates, 1)) / freedom)
+    return np.asarray(gauss / shrink)
+
+
+def _differences(
+    parts: _Parts, metric: str, blocks: Blocks, multipliers: Floats | None, level: float
+) -> tuple[list[Estimate], float | None]:
+    knives = {
+        name: metric_jackknife(ours, metric, baseline=theirs, blocks=blocks)
+        for name, (ours, theirs) in parts.items()
+    }
+    pairs = {
+        (first, second): _minus(knives[first], knives[second])
+        for first, second in combinations(knives, 2)
+    }
+    critical = _critical(list(pairs.values()), multipliers, level)
+    notes = {
+        name: why_undefined(ours, metric, baseline=theirs) for name, (ours, theirs) in parts.items()
+    }
+    sizes = {name: describe(ours) for name, (ours, _) in parts.items()}
+    estimates = []
+    for (first, second), knife in pairs.items():
+        reasons = [f"{name}: {notes[name]}" for name in (first, second) if notes[name]]
+        note = "; ".join(reasons) or f"{sizes[first]} against {sizes[second]}"
+        estimates.append(
+            _difference(
+                knife,
+                blocks,
+                metric=metric,
+                population=f"{first} minus {second}",
+                level=level,
+                critical=critical,
+                note=note,
+            )
+        )
+    return estimates, critical
+
+
+def _minus(first: Jackknife, second: Jackknife) -> Jackknife:
+    if first.value is None or second.value is None:
+        return Jackknife(value=None, influence=(), note="undefined in one of the groups")
+    if not first.influence or not second.influence:
+        return Jackknife(
+            value=first.value - second.value, influence=(), note=first.note or second.note
+        )
+    return Jackknife(
+        value=first.value - second.value,
+        influence=tuple(a - b for a, b in zip(first.influence, second.influence, strict=True)),
+    )
+
+
+def _critical(pairs: list[Jackknife], multipliers: Floats | None, level: float) -> float | None:
+    import numpy as np
+
+    rows = [
+        np.array(one.influence) / error
+        for one in pairs
+        if (error := one.standard_error) is not None
+    ]
+    if multipliers is None or not rows:
+        return None
+    largest = np.abs(multipliers @ np.array(rows).T).max(axis=1)
+    return float(np.quantile(largest, level, method="higher"))
+
+
+def _difference(
+    knife: Jackknife,
+    blocks: Blocks,
+    *,
+    metric: str,
+    population: str,
+    level: float,
+    critical: float | None,
+    note: str,
+) -> Estimate:
+    unit, n = blocks.unit, blocks.count
+    if knife.value is None:
+        return undefined(
+            metric=metric,
+            population=population,
+            level=level,
+            n=n,
+            unit=unit,
+            method=METHOD,
+            note=note,
+        )
+    error = knife.standard_error
+    reach = None if error is None or critical is None else critical * error
+    if reach is None:
+        note = f"{note}; {knife.note or 'no interval: the blocks do not differ'}"
+    return Estimate(
+        metric=metric,
+        value=knife.value,
+        low=None if reach is None else knife.value - reach,
+        high=None if reach is None else knife.value + reach,
+        level=level,
+        n=n,
+        unit=unit,
+        method=METHOD,
+        population=population,
+        note=note,
+    )
