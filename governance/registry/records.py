@@ -130,7 +130,9 @@ class ChangeRequest(Record):
     plan: str
     evidence: str | None
     verdict: str | None
+    change_class: str | None
     opened_us: int
+    submitted_us: int | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
