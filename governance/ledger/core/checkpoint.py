@@ -1,6 +1,6 @@
-"""Checkpoints: a log states its size and root, signed (c2sp.org/tlog-checkpoint).
+r"""Checkpoints: a log states its size and root, signed (c2sp.org/tlog-checkpoint).
 
-    <origin>\\n<size>\\n<base64 root>\\n        and nothing else, then the signature lines of a note
+    <origin>\n<size>\n<base64 root>\n        and nothing else, then the signature lines of a note
 
 The origin is "<org>/<deployment>/audit/<log-uuid>" and is also the name of the log's key. Our
 checkpoints have no extension lines, and a reader refuses them: no monitor can audit what they

@@ -152,7 +152,8 @@ def with_lines(note: bytes, lines: Iterable[str]) -> bytes:
 
     The text and the lines that are there keep every byte, so the log's signature stays valid.
     """
-    extended = note + "".join(lines).encode()
+    # "surrogatepass": text that is not Unicode becomes bytes that the parser refuses by its rule.
+    extended = note + "".join(lines).encode("utf-8", "surrogatepass")
     parse_note(extended)
     return extended
 

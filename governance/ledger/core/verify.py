@@ -1,0 +1,237 @@
+"""Verification of a whole stored log, independent of where it is stored (P3, P14).
+
+`verify_log` reads rows in order and keeps only the frontier (a few hundred bytes), so a log of any
+size can be checked. What it proves and what it cannot:
+
+* Without a checkpoint it proves that the rows agree with each other. Somebody who may write the
+  database can rewrite and re-chain all of them; only a root that left the process tells.
+* A checkpoint shows a changed prefix or a cut tail. With the log's key stolen, only a witness's
+  or a receipt holder's checkpoint does: pass those in as well.
+* Entries after the last checkpoint are not anchored; `VerifiedLog.anchored_size` says how many
+  are. Lies written at the source are consistent and stay invisible.
+* That an erased body was erased by right is said by entries (`subject.erased`), which the fold
+  over facts compares with the rows; here erased bodies are counted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Final, TypeAlias
+
+from governance.ledger.core.checkpoint import VerifiedCheckpoint
+from governance.ledger.core.errors import BodyUnreadable, LedgerTampered, NotCanonical
+from governance.ledger.core.merkle import Frontier, leaf_hash
+from governance.ledger.core.record import (
+    Entry,
+    body_commitment,
+    decode_entry,
+    facts_commitment,
+    genesis_prev,
+)
+
+OpenBody: TypeAlias = "Callable[[StoredEntry], bytes | None]"
+
+_PREV: Final = b'"prev":"'
+_HEX: Final = 64
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredEntry:
+    """One entry as a store holds it: the envelope's bytes and the columns beside them."""
+
+    seq: int
+    event_id: str
+    env: bytes
+    leaf: bytes
+    facts: bytes
+    facts_salt: bytes
+    body_salt: bytes | None
+    has_body: bool
+    body_erased: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VerifiedLog:
+    """What a verification saw. `anchored_size` entries are under a matching checkpoint.
+
+    `bodies_unopened` were present but there was no way to open them (`open_body` was None).
+    """
+
+    size: int
+    root: bytes
+    anchored_size: int
+    bodies_checked: int
+    bodies_unopened: int
+    bodies_erased: int
+    last_t_us: int
+
+
+def verify_log(
+    rows: Iterable[StoredEntry],
+    *,
+    origin: str,
+    checkpoints: Sequence[VerifiedCheckpoint],
+    open_body: OpenBody | None,
+) -> VerifiedLog:
+    """Return the state of the log, or raise LedgerTampered at the first bad entry.
+
+    For each row, in order:
+    (1) seq        the number is the next one: nothing missing, doubled or moved
+    (2) envelope   the bytes are an entry of version 1, and the columns repeat it
+    (3) leaf       the stored leaf is the hash of the envelope
+    (4) prev       the envelope names the leaf before it, the first one the origin
+    (5) t_us       time does not run backwards
+    (6) facts_c    the stored facts are those that the envelope commits to
+    (7) body_c     so is the body, where it is present and can be opened
+    (8) root       at the size of a checkpoint, the root is the one that was signed
+    At the end:
+    (9) size       the log is as long as the largest checkpoint says
+
+    A wrong root at (8) is reported at the first entry that no smaller checkpoint vouches for:
+    some entry from there up to the checkpoint's size was rewritten.
+    """
+    anchors = _Anchors(checkpoints, origin)
+    bodies = _Bodies(open_body)
+    frontier, prev, last_t_us = Frontier(), genesis_prev(origin), 0
+    for row in rows:
+        seq = frontier.size
+        entry = _check_row(row, seq)  # (1) (2) (3)
+        if entry.prev != prev:  # (4)
+            raise LedgerTampered("the entry does not follow the one before it", sequence=seq)
+        if entry.t_us < last_t_us:  # (5)
+            raise LedgerTampered("its time is before that of the entry before it", sequence=seq)
+        _check_facts(row, entry)  # (6)
+        bodies.check(row, entry)  # (7)
+        frontier, prev, last_t_us = frontier.push(row.leaf), row.leaf, entry.t_us
+        anchors.check(frontier)  # (8)
+    anchors.finish(frontier)  # (9)
+    return VerifiedLog(
+        size=frontier.size,
+        root=frontier.root(),
+        anchored_size=anchors.matched,
+        bodies_checked=bodies.checked,
+        bodies_unopened=bodies.unopened,
+        bodies_erased=bodies.erased,
+        last_t_us=last_t_us,
+    )
+
+
+def verify_chain(
+    rows: Iterable[tuple[bytes, bytes]], *, origin: str, checkpoints: Sequence[VerifiedCheckpoint]
+) -> Frontier:
+    """Return the frontier over (envelope, leaf) rows, or raise LedgerTampered: the quick check.
+
+    Steps (3), (4), (8) and (9) of `verify_log` only: hashes, links and checkpoints, about three
+    times as fast. Under a checkpoint that is all there is to know about the envelopes; it says
+    nothing about facts and bodies. Meant for every start, with `verify_log` nightly.
+    """
+    anchors = _Anchors(checkpoints, origin)
+    frontier, prev = Frontier(), genesis_prev(origin)
+    for env, leaf in rows:
+        seq = frontier.size
+        if leaf_hash(env) != leaf:
+            raise LedgerTampered("its leaf is not the hash of its envelope", sequence=seq)
+        at = env.find(_PREV) + len(_PREV)
+        if env[at : at + _HEX] != prev.hex().encode():
+            raise LedgerTampered("the entry does not follow the one before it", sequence=seq)
+        frontier, prev = frontier.push(leaf), leaf
+        anchors.check(frontier)
+    anchors.finish(frontier)
+    return frontier
+
+
+class _Anchors:
+    """The checkpoints, smallest first, each compared when the log reaches its size."""
+
+    def __init__(self, checkpoints: Sequence[VerifiedCheckpoint], origin: str) -> None:
+        if any(checkpoint.origin != origin for checkpoint in checkpoints):
+            raise LedgerTampered("a checkpoint is of another log")
+        self._waiting = sorted(checkpoints, key=lambda checkpoint: -checkpoint.size)
+        self.matched = 0
+        self.check(Frontier())
+
+    def check(self, frontier: Frontier) -> None:
+        while self._waiting and self._waiting[-1].size == frontier.size:
+            if self._waiting.pop().root != frontier.root():
+                raise LedgerTampered(
+                    f"an entry from here up to {frontier.size - 1} was rewritten: "
+                    f"the root at size {frontier.size} is not the one that was signed",
+                    sequence=self.matched,
+                )
+            self.matched = frontier.size
+
+    def finish(self, frontier: Frontier) -> None:
+        if self._waiting:
+            raise LedgerTampered(
+                f"the tail is cut: the log has {frontier.size} entries, "
+                f"a signed checkpoint covers {self._waiting[0].size}",
+                sequence=frontier.size,
+            )
+
+
+class _Bodies:
+    """Step (7) and its three counts."""
+
+    def __init__(self, open_body: OpenBody | None) -> None:
+        self._open_body = open_body
+        self.checked = self.unopened = self.erased = 0
+
+    def check(self, row: StoredEntry, entry: Entry) -> None:
+        stored = row.has_body or row.body_salt is not None
+        if entry.body_c is None:
+            if stored or row.body_erased:
+                raise LedgerTampered(
+                    "a body is stored that it does not commit to", sequence=row.seq
+                )
+        elif row.body_erased:
+            # A salt that outlives its body lets a body of few possible values be guessed.
+            if stored:
+                raise LedgerTampered("something of its erased body is left", sequence=row.seq)
+            self.erased += 1
+        elif not row.has_body or row.body_salt is None:
+            raise LedgerTampered("its body is missing and was not erased", sequence=row.seq)
+        elif self._open_body is None:
+            self.unopened += 1
+        else:
+            self._compare(row, entry.body_c, row.body_salt, self._open_body)
+            self.checked += 1
+
+    @staticmethod
+    def _compare(row: StoredEntry, body_c: bytes, salt: bytes, open_body: OpenBody) -> None:
+        try:
+            body = open_body(row)
+        except BodyUnreadable as error:
+            raise LedgerTampered("its body does not open", sequence=row.seq) from error
+        if body is None:
+            raise LedgerTampered("its body does not open", sequence=row.seq)
+        try:
+            committed = body_commitment(salt=salt, body=body)
+        except NotCanonical as error:  # a salt or a size that was never written
+            raise LedgerTampered("its body has another form", sequence=row.seq) from error
+        if committed != body_c:
+            raise LedgerTampered("its body is not the one that it commits to", sequence=row.seq)
+
+
+def _check_row(row: StoredEntry, seq: int) -> Entry:
+    if row.seq != seq:
+        found = "is missing" if row.seq > seq else "is doubled or out of order"
+        raise LedgerTampered(f"an entry {found}: found number {row.seq} here", sequence=seq)
+    try:
+        entry = decode_entry(row.env)
+    except NotCanonical as error:
+        raise LedgerTampered("its envelope is not an entry", sequence=seq) from error
+    if entry.seq != seq or entry.event_id != row.event_id:
+        raise LedgerTampered("its columns differ from its envelope", sequence=seq)
+    if leaf_hash(row.env) != row.leaf:
+        raise LedgerTampered("its leaf is not the hash of its envelope", sequence=seq)
+    return entry
+
+
+def _check_facts(row: StoredEntry, entry: Entry) -> None:
+    try:
+        committed = facts_commitment(salt=row.facts_salt, facts=row.facts)
+    except NotCanonical as error:  # a salt or a size that was never written
+        raise LedgerTampered("its facts have another form", sequence=row.seq) from error
+    if committed != entry.facts_c:
+        raise LedgerTampered("its facts are not those that it commits to", sequence=row.seq)
