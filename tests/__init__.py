@@ -1,0 +1,1 @@
+"""A regular package, because some installed libraries bring a top-level `tests` of their own."""
