@@ -1,0 +1,114 @@
+"""Engines for SQLite and PostgreSQL, with every setting asserted on every connection.
+
+An acknowledged act must survive power loss (P2), so a setting that a build, a URL or a server
+silently ignores is refused: SQLite answers an unknown pragma with nothing, not with an error.
+
+A writer begins with BEGIN IMMEDIATE on SQLite: a deferred transaction reads the head before it
+holds the lock, and two writers would build on one head. On PostgreSQL the writer locks the row of
+`log_head`; readers there are REPEATABLE READ, which is one snapshot.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from sqlite3 import Connection as SqliteConnection
+from typing import TYPE_CHECKING, Final
+
+from sqlalchemy import Connection, Engine, NullPool, create_engine, event
+
+from governance.storage.errors import SettingRefused
+
+if TYPE_CHECKING:
+    from psycopg import Connection as PostgresqlConnection
+
+SQLITE: Final = "sqlite"
+
+# FULL flushes the WAL at each commit. The committer alone moves the WAL into the database: two
+# connections doing so at once is what the WAL-reset fault before SQLite 3.51.3 needs.
+_PRAGMAS: Final[Mapping[str, object]] = {
+    "journal_mode": "wal",
+    "synchronous": 2,
+    "foreign_keys": 1,
+    "secure_delete": 1,
+    "trusted_schema": 0,
+    "busy_timeout": 10_000,
+}
+_WRITER: Final[Mapping[str, object]] = {"query_only": 0, "wal_autocheckpoint": 1000}
+_READER: Final[Mapping[str, object]] = {"query_only": 1, "wal_autocheckpoint": 0}
+
+# `remote_apply` is `on` and more. Nothing weaker keeps an acknowledged commit.
+_POSTGRESQL: Final[Mapping[str, tuple[str, ...]]] = {
+    "synchronous_commit": ("on", "remote_apply"),
+    "fsync": ("on",),
+    "full_page_writes": ("on",),
+}
+_SESSION: Final = "SET lock_timeout = '10s'; SET TIME ZONE 'UTC'"
+
+
+def writer_engine(database: str | Path) -> Engine:
+    """Return an engine whose transactions take the write lock when they begin."""
+    if isinstance(database, Path):
+        return _sqlite(database, _WRITER, begin="BEGIN IMMEDIATE", poolclass=NullPool)
+    return _postgresql(database, poolclass=NullPool, isolation_level="READ COMMITTED")
+
+
+def reader_engine(database: str | Path) -> Engine:
+    """Return a pooled engine whose connections cannot write; each transaction is one snapshot."""
+    if isinstance(database, Path):
+        return _sqlite(database, _READER, begin="BEGIN", pool_size=8, max_overflow=56)
+    engine = _postgresql(
+        database,
+        isolation_level="REPEATABLE READ",
+        pool_size=8,
+        max_overflow=56,
+        pool_pre_ping=True,
+    )
+    return engine.execution_options(postgresql_readonly=True)
+
+
+def _sqlite(path: Path, extra: Mapping[str, object], *, begin: str, **options: object) -> Engine:
+    engine = create_engine(f"sqlite:///{path}", **options)
+
+    def connected(connection: SqliteConnection, _record: object) -> None:
+        # Otherwise sqlite3 begins transactions by itself, deferred, and not before a savepoint.
+        connection.isolation_level = None
+        for name, value in {**_PRAGMAS, **extra}.items():
+            connection.execute(f"PRAGMA {name} = {value}")
+            found = connection.execute(f"PRAGMA {name}").fetchone()
+            if found is None or found[0] != value:
+                raise _refused(f"PRAGMA {name}", wanted=str(value), found=found and found[0])
+
+    def begun(connection: Connection) -> None:
+        connection.exec_driver_sql(begin)
+
+    event.listen(engine, "connect", connected)
+    event.listen(engine, "begin", begun)
+    return engine
+
+
+def _postgresql(url: str, **options: object) -> Engine:
+    scheme, separator, rest = url.partition("://")
+    if separator and scheme in {"postgresql", "postgres"}:
+        url = f"postgresql+psycopg://{rest}"
+    engine = create_engine(url, **options)
+
+    def connected(connection: PostgresqlConnection, _record: object) -> None:
+        autocommit, connection.autocommit = connection.autocommit, True
+        with connection.cursor() as cursor:
+            cursor.execute(_SESSION)
+            for name, allowed in _POSTGRESQL.items():
+                row = cursor.execute("SELECT current_setting(%s)", (name,)).fetchone()
+                if row is None or row[0] not in allowed:
+                    raise _refused(name, wanted=" or ".join(allowed), found=row and row[0])
+        connection.autocommit = autocommit
+
+    event.listen(engine, "connect", connected)
+    return engine
+
+
+def _refused(name: str, *, wanted: str, found: object) -> SettingRefused:
+    return SettingRefused(
+        f"{name} is {found!r}, not {wanted}: an acknowledged act could be lost",
+        next_step=f"Give the database {name} = {wanted}, then start again.",
+    )

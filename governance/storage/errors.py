@@ -1,0 +1,43 @@
+"""What storage refuses, and what the reader should do then."""
+
+from __future__ import annotations
+
+from governance.errors import GovernanceError, InvalidInput
+
+
+class AuditUnavailable(GovernanceError):
+    """The act or answer could not be made durable, so nothing may leave (P2)."""
+
+    code = "gate.audit_unavailable"
+    http_status = 503
+
+
+class IdempotencyMismatch(InvalidInput):
+    """An idempotency key came again with another request."""
+
+    code = "gate.idempotency_mismatch"
+
+
+class SettingRefused(GovernanceError):
+    """A connection does not have a setting that durability or secrecy needs."""
+
+    code = "storage.pragma"
+    http_status = 503
+
+
+class WrongRevision(GovernanceError):
+    """The database's schema is not the one that this program was built for."""
+
+    code = "db.wrong_revision"
+    http_status = 503
+
+
+def audit_unavailable(why: str) -> AuditUnavailable:
+    """Return the refusal that a caller gets when the record cannot be kept."""
+    return AuditUnavailable(
+        f"the audit entry could not be made durable: {why}",
+        next_step=(
+            "Nothing was answered. Check the disk and the database, then send it again with the "
+            "same idempotency key; the server recovers by itself."
+        ),
+    )

@@ -1,0 +1,114 @@
+"""Rows beside the ledger: what authenticates, what is personal, and what only saves work.
+
+None of these is a governed record, and none is folded from facts. Secrets are stored only as
+argon2id hashes or digests; the acts that change them are entries without the secret. `outcome` is
+checked against the decrypted bodies of its entries; `observation` is personal data and is erased
+with its subject.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import BigInteger, CheckConstraint, Index, LargeBinary
+from sqlmodel import Field
+
+from governance.ledger.store.tables import POSITION, Row
+
+_KEY = {"autoincrement": False}
+
+
+class OutcomeTableRow(Row, table=True):
+    """One outcome, at its place in the batch that entry `seq` recorded."""
+
+    __tablename__ = "outcome"
+    __table_args__ = (
+        CheckConstraint("month LIKE '____-__'", name="month"),
+        Index(None, "model", "month"),
+    )
+
+    seq: int = Field(
+        sa_type=POSITION, primary_key=True, foreign_key="entry.seq", sa_column_kwargs=_KEY
+    )
+    position: int = Field(primary_key=True, sa_column_kwargs=_KEY)
+    batch: str
+    model: str
+    series: str
+    month: str
+    value: str
+    known_us: int = Field(sa_type=BigInteger)
+
+
+class ObservationRow(Row, table=True):
+    """The coded bins of one answered row, for monitors, which never decrypt bodies."""
+
+    __tablename__ = "observation"
+
+    seq: int = Field(
+        sa_type=POSITION, primary_key=True, foreign_key="entry.seq", sa_column_kwargs=_KEY
+    )
+    position: int = Field(primary_key=True, sa_column_kwargs=_KEY)
+    codes: str
+    key_id: str | None = Field(default=None, index=True)
+
+
+class IdempotencyRow(Row, table=True):
+    """The answer that a caller's key stands for; `reply` only where the entry has no body."""
+
+    __tablename__ = "idempotency"
+    __table_args__ = (CheckConstraint("length(request_digest) = 64", name="request_digest"),)
+
+    caller: str = Field(primary_key=True)
+    key: str = Field(primary_key=True)
+    request_digest: str
+    seq: int = Field(sa_type=BigInteger, foreign_key="entry.seq")
+    status: int
+    reply: bytes | None = Field(default=None, sa_type=LargeBinary)
+    created_us: int = Field(sa_type=BigInteger, index=True)
+
+
+class CredentialRow(Row, table=True):
+    """A person's password as an argon2id hash."""
+
+    __tablename__ = "credential"
+    __table_args__ = (CheckConstraint("password_hash LIKE '$argon2id$%'", name="argon2id"),)
+
+    person: str = Field(primary_key=True)
+    password_hash: str
+    changed_us: int = Field(sa_type=BigInteger)
+
+
+class SessionRow(Row, table=True):
+    """An open session by the SHA-256 of its token."""
+
+    __tablename__ = "session"
+    __table_args__ = (CheckConstraint("length(token_digest) = 64", name="token_digest"),)
+
+    token_digest: str = Field(primary_key=True)
+    person: str = Field(index=True)
+    csrf: str
+    opened_us: int = Field(sa_type=BigInteger)
+    seen_us: int = Field(sa_type=BigInteger)
+    expires_us: int = Field(sa_type=BigInteger)
+    revoked: bool
+
+
+class ClientSecretRow(Row, table=True):
+    """A calling system's secret as an argon2id hash, and its epoch (rotation moves it)."""
+
+    __tablename__ = "client_secret"
+    __table_args__ = (CheckConstraint("secret_hash LIKE '$argon2id$%'", name="argon2id"),)
+
+    client: str = Field(primary_key=True)
+    secret_hash: str
+    epoch: int
+
+
+class SignInFailureRow(Row, table=True):
+    """A refused sign-in, counted by who was tried and from where."""
+
+    __tablename__ = "sign_in_failure"
+    __table_args__ = (Index(None, "subject", "at_us"),)
+
+    id: int | None = Field(default=None, sa_type=POSITION, primary_key=True)
+    subject: str
+    peer: str
+    at_us: int = Field(sa_type=BigInteger)
