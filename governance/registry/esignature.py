@@ -11,10 +11,8 @@ DSSE: https://github.com/secure-systems-lab/dsse/blob/v1.0.2/protocol.md
 from __future__ import annotations
 
 import base64
-import binascii
 from collections.abc import Mapping
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Final
 
 from cryptography.exceptions import InvalidSignature
@@ -23,6 +21,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 from audits.estimate import Json
 from governance.errors import GovernanceError
 from governance.ledger.core import canonical
+from governance.ledger.core.errors import NotCanonical
 
 PAYLOAD_TYPE: Final = "application/vnd.oncovigil.esig.v1+json"
 
@@ -33,18 +32,6 @@ class SignatureRejected(GovernanceError):
     code = "signature.rejected"
     http_status = 409
     exit_code = 3
-
-
-class Meaning(StrEnum):
-    """Why somebody signed (21 CFR 11.50(a)(3))."""
-
-    AUTHORED = "authored"
-    REVIEWED = "reviewed"
-    APPROVED = "approved"
-    REJECTED = "rejected"
-    RELEASED = "released"
-    SUSPENDED = "suspended"
-    REINSTATED = "reinstated"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,13 +89,13 @@ def verify(envelope: str, *, key: Ed25519PublicKey, expected: Mapping[str, Json]
         outer = canonical.loads(envelope.encode())
         if not isinstance(outer, dict) or outer.get("payloadType") != PAYLOAD_TYPE:
             raise _rejected("it is not an OncoVigil signature")
-        (line,) = outer["signatures"]
-        payload = base64.b64decode(outer["payload"], validate=True)
+        (line,) = outer["signatures"]  # type: ignore[union-attr]
+        payload = base64.b64decode(outer["payload"], validate=True)  # type: ignore[arg-type]
         key.verify(
             base64.b64decode(line["sig"], validate=True), pre_authentication_encoding(payload)
         )
         statement = canonical.loads(payload)
-    except (InvalidSignature, KeyError, TypeError, ValueError, binascii.Error) as error:
+    except (InvalidSignature, NotCanonical, KeyError, TypeError, ValueError) as error:
         raise _rejected("its bytes were changed or another key made it") from error
     if not isinstance(statement, dict):
         raise _rejected("its payload is not an object")

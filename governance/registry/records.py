@@ -77,6 +77,7 @@ class Document(Record):
     author: str
     registered_us: int
     in_force_us: int | None
+    in_force_seq: int | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

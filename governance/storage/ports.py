@@ -78,6 +78,11 @@ class Unit(Reader, Protocol):
         """The one instant of this unit, never before the ledger's last entry."""
         ...
 
+    @property
+    def next_seq(self) -> int:
+        """The ledger position that the next `record` of this unit takes."""
+        ...
+
     def next_id(self, kind: type[Record], *, prefix: str) -> str:
         """Return the next free id of the kind, e.g. "R-7"; ids are never used again."""
         ...
