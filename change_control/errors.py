@@ -36,6 +36,12 @@ class ReleasePeriodInvalid(ChangeControlError):
     code = "change.release_period"
 
 
+class FindingUnknown(ChangeControlError):
+    """A finding names a monitor that the plan does not have."""
+
+    code = "change.finding_unknown"
+
+
 # --- steps ---------------------------------------------------------------------------------------
 
 
