@@ -33,13 +33,20 @@ for thread in threading.enumerate():
     if thread is not threading.current_thread():
         thread.join(timeout=5)
 """
+# MLflow phones home when it is used, not when it is imported; hence a use.
+MLFLOW_USE = """
+import os, mlflow
+mlflow.set_tracking_uri("sqlite:///" + os.environ["HOME"] + "/mlflow.db")
+mlflow.create_experiment("any")
+"""
 EXERCISES = {
-    "the adapters and their engines": """
+    "the adapters and their engines": f"""
 import importlib, pkgutil
 import governance.adapters
 for module in pkgutil.walk_packages(governance.adapters.__path__, "governance.adapters."):
     importlib.import_module(module.name)
-import mlflow, evidently
+{MLFLOW_USE}
+import evidently
 """,
     "every module": """
 from tests.architecture.error_codes import import_everything
@@ -72,6 +79,7 @@ PLANTED = {
         "subprocess.run([sys.executable, '-c',"
         " 'import socket; socket.getaddrinfo(\"telemetry.invalid\", 443)'])"
     ),
+    "MLflow without our adapters": MLFLOW_USE,
 }
 ALLOWED = {
     "a Unix socket": (
