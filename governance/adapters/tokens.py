@@ -14,7 +14,7 @@ from governance.clock import MICROSECONDS
 from governance.errors import Unauthenticated
 
 if TYPE_CHECKING:
-    from joserfc.jwk import OKPKey
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 ALGORITHM: Final = "Ed25519"
 LIFETIME_S: Final = 600
@@ -47,11 +47,11 @@ class Token:
 class TokenAuthority:
     """Issues the deployment's tokens and verifies them, with one private key."""
 
-    def __init__(self, *, pem: bytes, issuer: str) -> None:
-        """Take the Ed25519 private key as PKCS #8 PEM; `issuer` is the deployment's own name."""
+    def __init__(self, *, key: Ed25519PrivateKey, issuer: str) -> None:
+        """Take the home's token key; `issuer` is the deployment's own name."""
         from joserfc.jwk import OKPKey
 
-        self._key: OKPKey = OKPKey.import_key(pem)
+        self._key = OKPKey.import_key(key)
         self._issuer = issuer
 
     def issue(

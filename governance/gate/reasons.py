@@ -112,8 +112,8 @@ _CATALOGUE: Final[tuple[Reason, ...]] = (
         next_step="Send a random key, for example a UUID, and the same one only for a repetition.",
     ),
     Reason(
-        code="gate.idempotency_conflict",
-        status=409,
+        code="gate.idempotency_mismatch",
+        status=422,
         sentence="The Idempotency-Key was used before for another question.",
         next_step="Use a new key for a new question.",
         recorded=False,

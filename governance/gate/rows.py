@@ -30,7 +30,11 @@ class RowGate:
         faults = self._checker.faults(row)
         if faults.reasons:
             named: dict[str, Json] = dict(faults.fields)
-            return abstained(faults.reasons, explanation={"fields": named} if named else None)
+            explanation: dict[str, Json] = {
+                "fields": named,
+                "undeclared_fields": faults.undeclared,
+            }
+            return abstained(faults.reasons, explanation=explanation)
         outside = self._use.fields_outside(row)
         if outside:
             fields: dict[str, Json] = dict.fromkeys(outside, OUTSIDE_USE)

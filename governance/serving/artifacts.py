@@ -14,14 +14,13 @@ after up to a minute. Until then the answers still come from the verified bytes 
 
 from __future__ import annotations
 
-import hashlib
 import os
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import orjson
 
+from governance.adapters.model_store import ArtifactTampered, read_artifact
 from governance.registry.records import Version
 from models.errors import ModelError
 from models.predictor import Predictor, load_predictor
@@ -31,69 +30,59 @@ Stamp = tuple[int, int, int, int, int]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoadedArtifact:
-    """A predictor, the file that it came from, and the file's stamp at that moment."""
+    """A predictor, the version that it was built for, and its file's stamp at that moment."""
 
-    path: Path
+    version: Version
     stamp: Stamp
-    digest: str
     predictor: Predictor
 
 
 class Artifacts:
     """The predictors of the versions in service, by version id."""
 
-    def __init__(self, *, locate: Callable[[str], Path]) -> None:
-        """Take the function that turns an artifact URI into the path of its file."""
-        self._locate = locate
+    def __init__(self, *, root: Path) -> None:
+        """Take the home's artifact folder."""
+        self._root = root
         self._loaded: dict[str, LoadedArtifact] = {}
 
     def predictor(self, version: Version) -> Predictor | None:
         """Return the predictor, or None where the file is not what was registered."""
         loaded = self._loaded.get(version.id)
-        if loaded is not None and loaded.digest == version.digest:
-            if _stamp(loaded.path) == loaded.stamp:
+        if loaded is not None and loaded.version.digest == version.digest:
+            if self._stamp(version) == loaded.stamp:
                 return loaded.predictor
-            del self._loaded[version.id]
+            self._loaded.pop(version.id, None)
         return self._load(version)
 
     def verify_all(self) -> tuple[str, ...]:
-        """Read and hash every loaded file again; forget and return those that differ."""
+        """Read and hash every loaded file again; forget and return the versions that differ."""
         differing = []
-        for version, loaded in list(self._loaded.items()):
-            content = _content(loaded.path)
-            if content is None or hashlib.sha256(content).hexdigest() != loaded.digest:
-                self._loaded.pop(version, None)
-                differing.append(version)
+        for loaded in list(self._loaded.values()):
+            try:
+                self._content(loaded.version)
+            except ArtifactTampered:
+                self._loaded.pop(loaded.version.id, None)
+                differing.append(loaded.version.id)
         return tuple(differing)
 
     def _load(self, version: Version) -> Predictor | None:
-        path = self._locate(version.artifact_uri)
-        stamp = _stamp(path)  # before reading: a change while we read shows at the next question
-        content = _content(path)
-        if stamp is None or content is None:
-            return None
-        if hashlib.sha256(content).hexdigest() != version.digest:
+        # The stamp is taken before reading: a change while we read shows at the next question.
+        stamp = self._stamp(version)
+        if stamp is None:
             return None
         try:
-            predictor = load_predictor(version.kind, orjson.loads(content))
-        except (orjson.JSONDecodeError, ModelError):
-            return None  # the registered bytes are no predictor: nothing may be served from them
-        self._loaded[version.id] = LoadedArtifact(
-            path=path, stamp=stamp, digest=version.digest, predictor=predictor
-        )
+            predictor = load_predictor(version.kind, orjson.loads(self._content(version)))
+        except (ArtifactTampered, orjson.JSONDecodeError, ModelError):
+            return None  # registered bytes that are no predictor serve nothing either
+        self._loaded[version.id] = LoadedArtifact(version=version, stamp=stamp, predictor=predictor)
         return predictor
 
+    def _content(self, version: Version) -> bytes:
+        return read_artifact(root=self._root, uri=version.artifact_uri, digest=version.digest)
 
-def _stamp(path: Path) -> Stamp | None:
-    try:
-        found = os.stat(path)  # noqa: PTH116 - a third of the time of Path.stat, on every question
-    except OSError:
-        return None
-    return (found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino, found.st_dev)
-
-
-def _content(path: Path) -> bytes | None:
-    try:
-        return path.read_bytes()
-    except OSError:
-        return None
+    def _stamp(self, version: Version) -> Stamp | None:
+        try:
+            found = os.stat(self._root / version.artifact_uri)  # noqa: PTH116 - asked every time
+        except OSError:
+            return None
+        return (found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino, found.st_dev)
