@@ -55,6 +55,16 @@ class Blocks:
         """How many blocks there are: the n of every estimate built on them."""
         return len(self.masks)
 
+    @property
+    def cells(self) -> int:
+        """How many (origin, step) cells the blocks hold."""
+        return sum(int(mask.sum()) for mask in self.masks)
+
+    def within(self, cells: Mask) -> Blocks:
+        """Return the blocks cut down to `cells`; blocks left empty are no longer counted."""
+        cut = (mask & cells for mask in self.masks)
+        return Blocks(unit=self.unit, masks=tuple(mask for mask in cut if mask.any()))
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Jackknife:
@@ -99,7 +109,7 @@ def jackknife(metric: Metric, blocks: Blocks) -> Jackknife:
     import numpy as np
 
     everything = np.logical_or.reduce(blocks.masks)
-    value = metric(everything)
+    value = metric(everything) if blocks.count else None
     if value is None:
         return Jackknife(value=None, influence=(), note="undefined on these data")
     q = blocks.count

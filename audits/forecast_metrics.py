@@ -60,24 +60,41 @@ def forecast_estimates(
     baseline: RollingErrors | None = None,
     population: str = "all",
     level: float = DEFAULT_LEVEL,
+    cells: Mask | None = None,
 ) -> tuple[Estimate, ...]:
     """Return one estimate for each named metric, in the order asked.
 
-    `skill_wape` compares with `baseline` on the same cells and is undefined without one. Raises
-    ProtocolMalformed for an unknown metric.
+    `skill_wape` compares with `baseline` on the same cells and is undefined without one. `cells`
+    restricts to part of the (origin, step) grid. Raises ProtocolMalformed for an unknown metric.
     """
-    blocks = blocks_of(errors)
+    blocks = blocks_of(errors) if cells is None else blocks_of(errors).within(cells)
     return tuple(
-        estimate_of(
-            metric_jackknife(errors, name, baseline=baseline, blocks=blocks),
-            blocks,
-            metric=name,
-            population=population,
-            level=level,
-            bounds=bounds_of(name),
-            note=why_undefined(errors, name, baseline=baseline) or describe(errors),
-        )
+        _estimate(errors, name, baseline, blocks, population=population, level=level)
         for name in metrics
+    )
+
+
+def _estimate(
+    errors: RollingErrors,
+    metric: str,
+    baseline: RollingErrors | None,
+    blocks: Blocks,
+    *,
+    population: str,
+    level: float,
+) -> Estimate:
+    knife = metric_jackknife(errors, metric, baseline=baseline, blocks=blocks)
+    note = why_undefined(errors, metric, baseline=baseline)
+    if knife.value is not None:
+        note = describe(errors, cells=blocks.cells)
+    return estimate_of(
+        knife,
+        blocks,
+        metric=metric,
+        population=population,
+        level=level,
+        bounds=bounds_of(metric),
+        note=note,
     )
 
 
@@ -115,9 +132,13 @@ def why_undefined(
     return "the baseline makes no error" if perfect else _no_demand(errors)
 
 
-def describe(errors: RollingErrors) -> str:
-    """Return the sentence that says how many errors stand behind an estimate."""
-    return f"{errors.actual.size} monthly errors of {len(errors.keys)} series"
+def describe(errors: RollingErrors, *, cells: int | None = None) -> str:
+    """Return the words that say how many errors stand behind an estimate.
+
+    `cells` counts the (origin, step) cells used, by default all of them.
+    """
+    used = len(errors.origins) * errors.horizon if cells is None else cells
+    return f"{used * len(errors.keys)} monthly errors of {len(errors.keys)} series"
 
 
 def interval_levels(coverage: str) -> tuple[str, str]:

@@ -4,17 +4,17 @@ Definition: each metric is estimated in each group on the same origins; for ever
     difference (first minus second, in alphabetical order) is estimated with limits that hold for
     all pairs of a metric at once.
 Formula: psi(k, b) is the jackknife influence of block b on difference k (see `block_jackknife`),
-    se(k)^2 = sum over b of psi(k, b)^2. One set of multipliers g(b) ~ N(0, 1) and one w ~ chi^2 with
-    q - 2 degrees of freedom a replicate is shared by all pairs:
+    se(k)^2 = sum over b of psi(k, b)^2. In each replicate one set of multipliers g(b) ~ N(0, 1) and
+    one w ~ chi^2 with q - 2 degrees of freedom are shared by all pairs:
     T = max over k of |sum_b g(b) psi(k, b)| / se(k) / sqrt(w / (q - 2)).
     The limits of difference k are its value -/+ the `level` quantile of T times se(k).
 Source: Hothorn, Bretz and Westfall (2008), Biometrical Journal 50(3), 346-363, section 3 (max-t);
     Chernozhukov, Chetverikov and Kato (2013), Annals of Statistics 41(6), 2786-2819 (multipliers
     shared by all comparisons).
 Assumptions: as in `block_jackknife`; a block keeps all groups together, so their dependence counts.
-Failure modes: limits are simultaneous within a metric, not over metrics. With five blocks only large
-    differences can be shown; an interval that holds zero is not evidence of equality. A group whose
-    metric is undefined is listed with its reason and so are its pairs (P8).
+Failure modes: limits are simultaneous within a metric, not over metrics. With five blocks only
+    large differences can be shown; an interval that holds zero is not evidence of equality. A group
+    whose metric is undefined is listed with its reason and so are its pairs (P8).
 Cost: (blocks + 1) evaluations a group and metric; replicates x pairs x blocks multiplications.
 """
 
@@ -50,7 +50,7 @@ MINIMUM_REPLICATES = 200
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GroupComparison:
-    """Estimates by group, differences of every pair, and the critical value used for each metric."""
+    """Estimates by group, differences of every pair, and each metric's critical value."""
 
     groups: Mapping[str, tuple[str, ...]]
     estimates: tuple[Estimate, ...]
