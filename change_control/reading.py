@@ -97,13 +97,19 @@ def read_record(
 
 
 def _faults_of(error: ValidationError) -> list[Fault]:
-    """Paths and sentences, without the values: documents may quote data (P15)."""
+    """Paths and sentences, without the values: documents may quote data (P15).
+
+    A list that is "too short" only because its items are at fault is not a fault of its own.
+    """
+    faults = error.errors(include_url=False, include_context=False, include_input=False)
+    inside = {fault["loc"][:depth] for fault in faults for depth in range(len(fault["loc"]))}
     return [
         (
             ".".join(str(part) for part in fault["loc"]),
             str(fault["msg"]).removeprefix("Value error, "),
         )
-        for fault in error.errors(include_url=False, include_context=False, include_input=False)
+        for fault in faults
+        if not (fault["type"] == "too_short" and fault["loc"] in inside)
     ]
 
 

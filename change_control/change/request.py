@@ -208,7 +208,8 @@ _SUBMIT: Final[_ChangeRule] = Rule(
 _EVALUATE: Final[_ChangeRule] = Rule(
     to=ChangeState.EVALUATED,
     roles=_OWNER | {Role.CUSTODIAN},
-    guards=(plan_is_in_force, plan_came_first, automation_is_planned),
+    guards=(plan_is_in_force, plan_came_first),
+    by_machine=True,
 )
 _ABANDON: Final[_ChangeRule] = Rule(to=ChangeState.ABANDONED, roles=_OWNER)
 _SUPERSEDE: Final[_ChangeRule] = Rule(
@@ -236,6 +237,7 @@ CHANGE_REQUEST: Final[Lifecycle[ChangeState, ChangeCommand, ChangeFacts]] = Life
             to=_EVALUATE.to,
             roles=_EVALUATE.roles,
             guards=(*_EVALUATE.guards, not_evaluated_for_good),
+            by_machine=True,
         ),
         (ChangeState.EVALUATED, ChangeCommand.SEND_TO_REVIEW): Rule(
             to=ChangeState.UNDER_REVIEW,
