@@ -17,7 +17,8 @@ Assumptions: demand is not negative, one unit is small beside a month's demand (
 Failure modes: errors along one path and across series move together, so n errors carry less than n
     independent ones and coverage varies between origins more than the rank suggests; it was .74 to
     .86 for nominal .80 in simulation with twelve monthly or five yearly calibration origins. Errors
-    that grow over time are covered too rarely. Too few errors for the rank are refused, since the
+    that grow over time are covered too rarely, a turbulent past makes quiet times over-covered; a
+    window limits how old an outcome may be. Too few errors for the rank are refused, since the
     interval would be infinite.
 Cost: one sort for each band, population and level.
 """
@@ -108,15 +109,17 @@ def calibrate(
     shape: Shape = "signed",
     by_series: bool = False,
     known_by: Month | None = None,
+    window_months: int | None = None,
 ) -> ConformalSpread:
     """Return the spread learnt from `errors`, for central coverages such as "0.8".
 
-    With `known_by`, only outcomes of months up to it count (P9). `by_series` learns one spread a
-    series instead of one for all. Raises CalibrationTooSmall where a rank exceeds n.
+    With `known_by`, only outcomes of months up to it count (P9), with `window_months` of those only
+    the newest so many months. `by_series` learns one spread a series instead of one for all.
+    Offsets are rounded as recorded. Raises CalibrationTooSmall where a rank exceeds n.
     """
     _check(bands, levels, shape)
     scores = log_errors(errors)
-    known = _known_cells(errors, known_by)
+    known = _known_cells(errors, known_by, window_months)
     usable = _usable(bands, errors.horizon)
     rows = {key: [s] for s, key in enumerate(errors.keys)} if by_series else {ALL: slice(None)}
     offsets: dict[str, tuple[Mapping[str, float], ...]] = {}
@@ -158,6 +161,7 @@ def nested_conformal(
     shape: Shape = "signed",
     by_series: bool = False,
     evaluated: Sequence[Month] | None = None,
+    window_months: int | None = None,
 ) -> NestedConformal:
     """Return each origin's errors with intervals learnt only from outcomes known at that origin.
 
@@ -172,13 +176,28 @@ def nested_conformal(
         if origin not in wanted:
             continue
         earlier = errors.select(origins=range(o))
-        if not _enough(earlier, levels, bands, shape, by_series=by_series, known_by=origin):
+        enough = _enough(
+            earlier,
+            levels,
+            bands,
+            shape,
+            by_series=by_series,
+            known_by=origin,
+            window_months=window_months,
+        )
+        if not enough:
             uncalibrated.append(origin)
             continue
         kept.append(o)
         spreads.append(
             calibrate(
-                earlier, levels, bands=bands, shape=shape, by_series=by_series, known_by=origin
+                earlier,
+                levels,
+                bands=bands,
+                shape=shape,
+                by_series=by_series,
+                known_by=origin,
+                window_months=window_months,
             )
         )
     recalibrated = _respread(errors.select(origins=kept), spreads) if kept else None
@@ -226,14 +245,14 @@ def _usable(bands: Sequence[int], horizon: int) -> list[int]:
     return [edge for before, edge in zip((0, *bands), bands, strict=False) if before < horizon]
 
 
-def _known_cells(errors: RollingErrors, known_by: Month | None) -> Mask:
+def _known_cells(errors: RollingErrors, known_by: Month | None, window: int | None) -> Mask:
+    """Return the (origin, step) cells whose outcome was known and at most `window` months old."""
     import numpy as np
 
-    shape = (len(errors.origins), errors.horizon)
-    if known_by is None:
-        return np.ones(shape, dtype=np.bool_)
-    reach = np.array([known_by.minus(origin) for origin in errors.origins], dtype=np.int64)
-    return np.arange(1, errors.horizon + 1)[None, :] <= reach[:, None]
+    newest = errors.origins[-1].plus(errors.horizon) if known_by is None else known_by
+    reach = np.array([newest.minus(origin) for origin in errors.origins], dtype=np.int64)
+    age = reach[:, None] - np.arange(1, errors.horizon + 1)[None, :]
+    return (age >= 0) if window is None else (age >= 0) & (age < window)
 
 
 def _band_mask(errors: RollingErrors, bands: Sequence[int], band: int) -> Mask:
@@ -264,11 +283,11 @@ def _offsets(
             )
         low, high = interval_levels(coverage)
         if shape == "symmetric":
-            offsets[high] = float(np.sort(abs(scores))[rank - 1])
+            offsets[high] = _rounded(np.sort(abs(scores))[rank - 1])
             offsets[low] = -offsets[high]
         else:
-            offsets[high] = float(np.sort(scores)[rank - 1])
-            offsets[low] = -float(np.sort(-scores)[rank - 1])
+            offsets[high] = _rounded(np.sort(scores)[rank - 1])
+            offsets[low] = -_rounded(np.sort(-scores)[rank - 1])
     return dict(sorted(offsets.items(), key=lambda item: float(item[0])))
 
 
@@ -280,12 +299,13 @@ def _enough(
     *,
     by_series: bool,
     known_by: Month,
+    window_months: int | None,
 ) -> bool:
     """Whether every band has errors enough for every rank; decided by counting, not by trying."""
     _check(bands, levels, shape)
     if not earlier.origins:
         return False
-    known = _known_cells(earlier, known_by)
+    known = _known_cells(earlier, known_by, window_months)
     usable = _usable(bands, earlier.horizon)
     multiple = 1 if by_series else len(earlier.keys)
     counts = [
@@ -312,6 +332,10 @@ def _respread(errors: RollingErrors, spreads: Sequence[ConformalSpread]) -> Roll
             for level, values in apply(path, spread).quantiles.items():
                 quantiles[level][s, o] = values
     return errors.with_quantiles(quantiles)
+
+
+def _rounded(x: float) -> float:
+    return float(decimal_text(float(x), digits=RECORD_DIGITS))
 
 
 def _limit(middle: float, offset: float, level: str) -> float:

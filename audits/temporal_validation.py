@@ -42,7 +42,8 @@ class TemporalProtocol:
 
     With `calibration_origins` > 0, as many earlier origins (`calibration_step` apart, ending
     `calibration_step` before the first origin) calibrate conformal intervals for `coverages`, each
-    origin from outcomes known at that origin; with 0 the forecasters' own quantiles are judged.
+    origin from outcomes known at that origin and, with `calibration_window`, at most so many months
+    old; with 0 the forecasters' own quantiles are judged.
     `seed` is the seed of the generator handed to `run`, recorded so that the run can be repeated.
     """
 
@@ -59,6 +60,7 @@ class TemporalProtocol:
     bands: tuple[int, ...] = BANDS
     shape: Shape = "signed"
     by_series: bool = False
+    calibration_window: int | None = None
 
     def __post_init__(self) -> None:
         fault = ""
@@ -66,6 +68,8 @@ class TemporalProtocol:
             fault = "origins, horizon and steps must be at least 1"
         elif self.calibration_origins < 0:
             fault = "calibration_origins is never negative"
+        elif self.calibration_window is not None and self.calibration_window < 1:
+            fault = "calibration_window is at least 1 month"
         elif not self.metrics or len(set(self.metrics)) != len(self.metrics):
             fault = "metrics are named once each, and at least one is"
         elif set(self.metrics) - set(METRICS):
@@ -93,6 +97,7 @@ class TemporalProtocol:
             "bands": list(self.bands),
             "shape": self.shape,
             "by_series": self.by_series,
+            "calibration_window": self.calibration_window,
         }
 
 
@@ -245,6 +250,7 @@ def _errors(
         shape=protocol.shape,
         by_series=protocol.by_series,
         evaluated=tested,
+        window_months=protocol.calibration_window,
     )
     if nested.uncalibrated or nested.errors is None:
         raise CalibrationTooSmall(
