@@ -1,0 +1,90 @@
+"""`checkpoints.log`: every signed note as it left the process, newest last.
+
+A note is appended before the answers that it proves leave, without a flush of its own: the commit
+was flushed, and the note is stored again in the database by the next commit. So a tail that is
+cut off the database is seen at the next start even where the last note is not in it (attack 5).
+
+Each note is followed by an empty line. A crash can tear the last one; reading takes the largest
+whole note of the tail. The file begins anew when it is large, because the table keeps them all.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Final
+
+from governance.ledger.core.checkpoint import VerifiedCheckpoint, open_checkpoint
+from governance.ledger.core.errors import LedgerTampered, NoteRejected
+from governance.ledger.core.note import VerifierKey
+
+_TAIL_BYTES: Final = 64 * 1024
+_ROTATE_BYTES: Final = 64 * 1024 * 1024
+
+
+class NoteFile:
+    """The file, opened for appending by the pen."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._descriptor = self._open()
+        # Closes whatever an earlier process left torn, so that the next note begins a line.
+        self._lead = b"\n" if os.fstat(self._descriptor).st_size else b""
+
+    def append(self, note: bytes) -> None:
+        """Append one note; raise OSError where there is no room."""
+        block = self._lead + note + b"\n"
+        self._lead = b"\n"
+        written = os.write(self._descriptor, block)
+        if written != len(block):
+            raise OSError(28, "the note was cut short")
+        self._lead = b""
+        if os.fstat(self._descriptor).st_size > _ROTATE_BYTES:
+            self._begin_anew(note)
+
+    def close(self) -> None:
+        """Close the file."""
+        os.close(self._descriptor)
+
+    def _begin_anew(self, note: bytes) -> None:
+        fresh = self._path.with_suffix(".new")
+        fresh.write_bytes(note + b"\n")
+        fresh.replace(self._path)
+        os.close(self._descriptor)
+        self._descriptor = self._open()
+
+    def _open(self) -> int:
+        return os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o644)
+
+
+def largest_note(
+    path: Path, *, origin: str, keys: Iterable[VerifierKey]
+) -> VerifiedCheckpoint | None:
+    """Return the checkpoint of the largest whole note in the file's tail, None without one.
+
+    Raises LedgerTampered for a whole note that the log did not sign.
+    """
+    try:
+        with path.open("rb") as file:
+            file.seek(0, os.SEEK_END)
+            file.seek(max(0, file.tell() - _TAIL_BYTES))
+            tail = b"\n" + file.read()
+    except FileNotFoundError:
+        return None
+    known = tuple(keys)
+    try:
+        opened = [open_checkpoint(note, origin=origin, keys=known) for note in _notes(tail, origin)]
+    except NoteRejected as error:
+        raise LedgerTampered(f"{path.name} holds a note that the log did not sign") from error
+    return max(opened, key=lambda checkpoint: checkpoint.size, default=None)
+
+
+def _notes(tail: bytes, origin: str) -> Iterable[bytes]:
+    """Yield the whole notes: from a line that is the origin to the empty line after signatures."""
+    start = b"\n" + origin.encode() + b"\n"
+    for piece in tail.split(start)[1:]:
+        text, blank, rest = piece.partition(b"\n\n")
+        signatures, end, _ = rest.partition(b"\n\n")
+        if blank and end:
+            yield start[1:] + text + b"\n\n" + signatures + b"\n"

@@ -1,0 +1,306 @@
+"""What everybody reads of the ledger: entries, receipts, and the verdict of a verification."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from sqlalchemy import Connection, Engine, RowMapping, Select, func, select
+
+from governance.errors import NotFound
+from governance.ledger.core import canonical
+from governance.ledger.core.body_cipher import SealedBody, unseal
+from governance.ledger.core.canonical import Json
+from governance.ledger.core.checkpoint import VerifiedCheckpoint, open_checkpoint
+from governance.ledger.core.errors import LedgerTampered, NotCanonical, NoteRejected
+from governance.ledger.core.note import VerifierKey
+from governance.ledger.core.receipt import build_receipt
+from governance.ledger.core.record import decode_entry
+from governance.ledger.core.verify import StoredEntry, VerifiedLog, verify_log
+from governance.ledger.store.keys import KeyDestroyed, KeyStore, KeyUnknown
+from governance.ledger.store.live import LiveLog
+from governance.ledger.store.note_file import largest_note
+from governance.ledger.store.tables import BodyRow, CheckpointRow, EntryRow, Row
+
+ERASED_KIND: Final = "subject.erased"
+
+_ENTRY = Row.metadata.tables[EntryRow.__tablename__]
+_BODY = Row.metadata.tables[BodyRow.__tablename__]
+_CHECKPOINT = Row.metadata.tables[CheckpointRow.__tablename__]
+_STREAMED: Final = 1000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LedgerEntry:
+    """An entry as people read it. `body_key` is None for an entry without a body."""
+
+    stored: StoredEntry
+    kind: str
+    t_us: int
+    facts: Json
+    body_key: str | None
+    erased_by_seq: int | None
+
+    @property
+    def seq(self) -> int:
+        """The entry's number."""
+        return self.stored.seq
+
+    @property
+    def event_id(self) -> str:
+        """The entry's identifier."""
+        return self.stored.event_id
+
+
+class LedgerView:
+    """The stored log of one home, read-only."""
+
+    def __init__(
+        self,
+        *,
+        engine: Engine,
+        live: LiveLog,
+        keys: KeyStore,
+        vkey: VerifierKey,
+        policy_text: str,
+        notes_path: Path,
+        refresh: Callable[[], None],
+    ) -> None:
+        self.origin = live.origin
+        self.vkey = vkey.text()
+        self.policy_text = policy_text
+        self._engine = engine
+        self._live = live
+        self._keys = keys
+        self._log_key = vkey
+        self._notes_path = notes_path
+        self._refresh = refresh
+
+    def head(self) -> tuple[int, bytes]:
+        """Return size and root under the last signed checkpoint."""
+        return self._live.head()
+
+    def checkpoint(self) -> str:
+        """Return the last signed checkpoint, a C2SP note."""
+        return self._live.note.decode()
+
+    def entry(self, seq: int) -> LedgerEntry:
+        """Return entry `seq`; raise NotFound."""
+        with self._connect() as connection:
+            row = connection.execute(_rows().where(_ENTRY.c.seq == seq)).mappings().first()
+        if row is None:
+            raise NotFound(
+                f"the ledger has no entry {seq}", next_step="Ask for a number below its size."
+            )
+        return _readable(row)
+
+    def find(self, event_id: str) -> LedgerEntry:
+        """Return the entry with this event id; raise NotFound."""
+        query = _rows().where(_ENTRY.c.event_id == event_id)
+        with self._connect() as connection:
+            row = connection.execute(query).mappings().first()
+        if row is None:
+            raise NotFound(f"the ledger has no event {event_id}", next_step="Check the identifier.")
+        return _readable(row)
+
+    def entries(self, from_seq: int = 0, limit: int = 100) -> list[LedgerEntry]:
+        """Return up to `limit` entries from `from_seq` on, in order."""
+        query = _rows().where(_ENTRY.c.seq >= from_seq).order_by(_ENTRY.c.seq).limit(limit)
+        with self._connect() as connection:
+            return [_readable(row) for row in connection.execute(query).mappings()]
+
+    def body(self, seq: int) -> bytes | None:
+        """Return the decrypted body of entry `seq`, None where it has none or it is erased.
+
+        Raises NotFound, KeyDestroyed, KeyUnknown, or BodyUnreadable where it was changed.
+        """
+        with self._connect() as connection:
+            row = connection.execute(_rows().where(_ENTRY.c.seq == seq)).mappings().first()
+        if row is None:
+            raise NotFound(
+                f"the ledger has no entry {seq}", next_step="Ask for a number below its size."
+            )
+        return None if row["ciphertext"] is None else self._open(row)
+
+    def receipt(self, event_id: str) -> bytes:
+        """Return the receipt of an event under the last checkpoint; raise NotFound.
+
+        The body is in it unless it was erased.
+        """
+        query = _rows().where(_ENTRY.c.event_id == event_id)
+        with self._connect() as connection:
+            row = connection.execute(query).mappings().first()
+        if row is None:
+            raise NotFound(f"the ledger has no event {event_id}", next_step="Check the identifier.")
+        if row["seq"] >= self._live.published_size:
+            self._refresh()  # another process of this database wrote it
+        body = None if row["ciphertext"] is None else self._open(row)
+        return build_receipt(
+            entry=row["env"],
+            facts=row["facts"],
+            facts_salt=row["facts_salt"],
+            body=body,
+            body_salt=None if body is None else row["salt"],
+            proof=self._live.proof(row["seq"]),
+        )
+
+    def verify(self) -> VerifiedLog:
+        """Check every entry, body and checkpoint; raise LedgerTampered naming the first fault.
+
+        One snapshot is read once, in order. Bodies are decrypted and compared; a body without a
+        key is accepted only where a later entry says that it was erased.
+        """
+        newest = [open_checkpoint(self._live.note, origin=self.origin, keys=[self._log_key])]
+        in_file = largest_note(self._notes_path, origin=self.origin, keys=[self._log_key])
+        if in_file is not None:
+            newest.append(in_file)
+        with self._connect() as connection:
+            rows = _Rows(connection, self._open)
+            verified = verify_log(
+                rows, origin=self.origin, checkpoints=newest, open_body=rows.open_body
+            )
+            self._check_orphans(connection)
+            self._check_checkpoints(connection, verified)
+        return verified
+
+    def _check_orphans(self, connection: Connection) -> None:
+        known = select(_ENTRY.c.seq)
+        orphan = select(func.min(_BODY.c.seq)).where(_BODY.c.seq.not_in(known))
+        seq = connection.execute(orphan).scalar()
+        if seq is not None:
+            raise LedgerTampered("a body is stored for an entry that is not there", sequence=seq)
+
+    def _check_checkpoints(self, connection: Connection, verified: VerifiedLog) -> None:
+        query = select(_CHECKPOINT).order_by(_CHECKPOINT.c.size)
+        for size, note in connection.execute(query.execution_options(yield_per=_STREAMED)):
+            opened = self._opened(size, note)
+            if opened.size > verified.size or opened.root != self._live.tree.root(size):
+                raise LedgerTampered(
+                    f"the stored checkpoint of size {size} is not of this log", sequence=size - 1
+                )
+
+    def _opened(self, size: int, note: str) -> VerifiedCheckpoint:
+        try:
+            opened = open_checkpoint(note.encode(), origin=self.origin, keys=[self._log_key])
+        except NoteRejected as error:
+            raise LedgerTampered(
+                f"the stored checkpoint of size {size} is not what the log signed",
+                sequence=size - 1,
+            ) from error
+        if opened.size != size:
+            raise LedgerTampered(
+                f"the checkpoint of size {opened.size} is stored as {size}", sequence=size - 1
+            )
+        return opened
+
+    def _open(self, row: RowMapping) -> bytes:
+        return unseal(
+            SealedBody(
+                nonce=row["nonce"],
+                ciphertext=row["ciphertext"],
+                key_commitment=row["key_commitment"],
+            ),
+            dek=self._keys.get(row["key_id"]),
+            origin=self.origin,
+            event_id=row["event_id"],
+        )
+
+    @contextmanager
+    def _connect(self) -> Iterator[Connection]:
+        with self._engine.connect() as connection, connection.begin() as snapshot:
+            yield connection
+            snapshot.rollback()
+
+
+class _Rows:
+    """Streams stored entries, and opens the body of the one that was given last."""
+
+    def __init__(self, connection: Connection, opener: Callable[[RowMapping], bytes]) -> None:
+        self._connection = connection
+        self._opener = opener
+        self._row: RowMapping | None = None
+
+    def __iter__(self) -> Iterator[StoredEntry]:
+        query = _rows().order_by(_ENTRY.c.seq).execution_options(yield_per=_STREAMED)
+        for row in self._connection.execute(query).mappings():
+            self._row = row
+            stored = _stored(row)
+            self._check_columns(row)
+            yield stored
+
+    def open_body(self, stored: StoredEntry) -> bytes | None:
+        """Return the plaintext (`core.verify.OpenBody`)."""
+        row = self._row
+        if row is None or row["seq"] != stored.seq:
+            raise RuntimeError("a body is opened while its entry is checked")
+        try:
+            return self._opener(row)
+        except (KeyDestroyed, KeyUnknown) as error:
+            raise LedgerTampered(
+                "its body cannot be opened and no entry says that it was erased",
+                sequence=stored.seq,
+            ) from error
+
+    def _check_columns(self, row: RowMapping) -> None:
+        """Compare what stands beside the sealed bytes: the key's name and the erasing act."""
+        if row["body_seq"] is None:
+            return
+        seq, by = row["seq"], row["erased_by_seq"]
+        facts = _facts(row["facts"], seq)
+        if not isinstance(facts, dict) or facts.get("body_key") != row["key_id"]:
+            raise LedgerTampered("its body is stored under another key's name", sequence=seq)
+        if by is None:
+            return
+        query = select(_ENTRY.c.env).where(_ENTRY.c.seq == by)
+        env = self._connection.execute(query).scalar()
+        if env is None or by <= seq or decode_entry(env).kind != ERASED_KIND:
+            raise LedgerTampered("no entry says that its body was erased", sequence=seq)
+
+
+def _rows() -> Select[Any]:
+    return select(
+        _ENTRY,
+        _BODY.c.seq.label("body_seq"),
+        _BODY.c.key_id,
+        _BODY.c.nonce,
+        _BODY.c.ciphertext,
+        _BODY.c.key_commitment,
+        _BODY.c.salt,
+        _BODY.c.erased_by_seq,
+    ).select_from(_ENTRY.outerjoin(_BODY, _BODY.c.seq == _ENTRY.c.seq))
+
+
+def _stored(row: RowMapping) -> StoredEntry:
+    return StoredEntry(
+        seq=row["seq"],
+        event_id=row["event_id"],
+        env=row["env"],
+        leaf=row["leaf"],
+        facts=row["facts"],
+        facts_salt=row["facts_salt"],
+        body_salt=row["salt"],
+        has_body=row["ciphertext"] is not None,
+        body_erased=row["erased_by_seq"] is not None,
+    )
+
+
+def _facts(raw: bytes, seq: int) -> Json:
+    try:
+        return canonical.loads(raw)
+    except NotCanonical as error:
+        raise LedgerTampered("its facts are not canonical JSON", sequence=seq) from error
+
+
+def _readable(row: RowMapping) -> LedgerEntry:
+    entry = decode_entry(row["env"])
+    return LedgerEntry(
+        stored=_stored(row),
+        kind=entry.kind,
+        t_us=entry.t_us,
+        facts=_facts(row["facts"], row["seq"]),
+        body_key=row["key_id"],
+        erased_by_seq=row["erased_by_seq"],
+    )

@@ -1,0 +1,486 @@
+"""The pen: the only writer of a process. A queue, a thread, a connection.
+
+One batch is whatever is in the queue when the thread comes back to it; there is no timer, because
+waiting for company makes everybody later. The order of a batch:
+
+ 1 lock the head                 BEGIN IMMEDIATE, or SELECT … FOR UPDATE
+ 2 meet it                       catch up with another process; refuse a head that went backwards
+ 3 acts, each in a savepoint     a refused act leaves nothing and does not spoil its neighbours
+ 4 answers                       standing is compared once more, then one place each
+ 5 write entries, rows, head     a few statements for the whole batch
+ 6 COMMIT                        durable (P2)
+ 7 read back                     the leaves are computed again from what the database returns
+ 8 sign, append to the note file the note also goes into the next commit
+ 9 release                       futures end; answers carry a receipt with a real proof
+
+Whatever fails on the way, nothing leaves before 9. After an I/O error nothing is assumed: the
+connection is dropped, and whether the batch stands is asked by event id on a new one.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import queue
+import threading
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from sqlalchemy import Connection, select, text
+from sqlalchemy.exc import (
+    DataError,
+    DBAPIError,
+    IntegrityError,
+    ProgrammingError,
+    SQLAlchemyError,
+)
+
+from governance.clock import Clock
+from governance.errors import Conflict
+from governance.ledger.core.canonical import Json
+from governance.ledger.core.checkpoint import Checkpoint, sign_checkpoint
+from governance.ledger.core.errors import LedgerTampered
+from governance.ledger.core.record import decode_entry, leaf_hash
+from governance.ledger.store.keys import KeyStore
+from governance.ledger.store.live import LiveLog
+from governance.ledger.store.note_file import NoteFile
+from governance.ledger.store.tables import EntryRow, Row
+from governance.ledger.store.view import LedgerView
+from governance.storage.answers import (
+    AnswerBatch,
+    Placed,
+    QueuedAnswer,
+    Stored,
+    place_answers,
+    replayed,
+)
+from governance.storage.chain import Draft, Head, SqlRow, read_head, take_epoch
+from governance.storage.engine import writer_engine
+from governance.storage.errors import AuditUnavailable, SettingRefused, audit_unavailable
+from governance.storage.ports import CommittedAnswer, PendingAnswer, Unit
+from governance.storage.private_tables import OutcomeTableRow
+from governance.storage.reader import SqlReader
+from governance.storage.sealing import Sealer
+from governance.storage.unit import SqlUnit
+
+T = TypeVar("T")
+
+MAX_BATCH: Final = 1024
+SKEW_US: Final = 1_000_000
+_CLOSE: Final = object()
+_STORAGE_FAULTS: Final = (SQLAlchemyError, OSError, SettingRefused)
+
+_ENTRY = Row.metadata.tables[EntryRow.__tablename__]
+_OUTCOME = Row.metadata.tables[OutcomeTableRow.__tablename__]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueuedAct:
+    """An act in the queue."""
+
+    write: Callable[[Unit], Any]
+    future: Future[Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Staged:
+    """A batch that is written but not yet released."""
+
+    draft: Draft
+    acts: list[tuple[QueuedAct, Any, Exception | None]]
+    answers: AnswerBatch
+
+
+class Committer:
+    """See `ports.Pen`."""
+
+    def __init__(
+        self,
+        *,
+        database: Path | str,
+        live: LiveLog,
+        notes: NoteFile,
+        log_key: Ed25519PrivateKey,
+        keys: KeyStore,
+        clock: Clock,
+    ) -> None:
+        """Make a pen that `start` puts to work; `live` was just derived from the database."""
+        self._engine = writer_engine(database)
+        self._exclusive = isinstance(database, Path)
+        self._live = live
+        self._notes = notes
+        self._log_key = log_key
+        self._keys = keys
+        self._clock = clock
+        self._sealer = Sealer(origin=live.origin, keys=keys)
+        self._queue: queue.SimpleQueue[object] = queue.SimpleQueue()
+        self._connection: Connection | None = None
+        self._epoch: int | None = None
+        self._wall_us: int | None = None
+        self._unsaved: tuple[int, bytes] | None = None
+        self._fault: LedgerTampered | None = None
+        self._closed = False
+        self._door = threading.Lock()
+        self._standing_epoch = 0
+        self._ledger: LedgerView | None = None
+        self._thread = threading.Thread(target=self._run, name="vigil-pen", daemon=True)
+
+    def start(self, ledger: LedgerView) -> None:
+        """Take the fencing epoch and sign a head that nobody signed; repeats come from `ledger`.
+
+        Raises LedgerTampered, or AuditUnavailable where the database cannot be written.
+        """
+        self._ledger = ledger
+        self._thread.start()
+        self.commit(lambda _unit: None)
+
+    @property
+    def standing_epoch(self) -> int:
+        """The standing epoch after the last commit of this process; a hint outside the lock."""
+        return self._standing_epoch
+
+    def commit(self, write: Callable[[Unit], T]) -> T:
+        """Run `write` in a transaction of its own fate and return when it is durable.
+
+        `write` may run twice, when the first transaction was lost; it has no effect but on the
+        unit. Raises what `write` raises, and AuditUnavailable.
+        """
+        if threading.current_thread() is self._thread:
+            raise RuntimeError("an act cannot wait for another act")
+        future: Future[T] = Future()
+        self._put(QueuedAct(write=write, future=future))
+        return future.result()
+
+    def answer(self, pending: PendingAnswer) -> Future[CommittedAnswer]:
+        """Queue an answer; the future ends when its entry is durable and signed.
+
+        Sealing happens here, in the caller's thread; its refusals are raised here.
+        """
+        prepared = self._sealer.prepare(
+            kind=pending.kind,
+            facts=pending.facts,
+            body=pending.body,
+            now_us=self._clock.now_us(),
+        )
+        future: Future[CommittedAnswer] = Future()
+        self._put(QueuedAnswer(pending=pending, prepared=prepared, future=future))
+        return future
+
+    def close(self) -> None:
+        """Finish what is queued, store the last note, and give the connection back."""
+        with self._door:
+            if self._closed:
+                return
+            self._closed = True
+            self._queue.put(_CLOSE)
+        if self._thread.is_alive():
+            self._thread.join()
+        try:
+            if self._unsaved is not None and self._fault is None:
+                with self._connected() as connection, connection.begin():
+                    self._store_note(connection)
+        except _STORAGE_FAULTS as error:
+            raise audit_unavailable("the last checkpoint is only in checkpoints.log") from error
+        finally:
+            self._drop()
+            self._engine.dispose()
+            self._notes.close()
+
+    # --- the thread ---------------------------------------------------------------------------
+
+    def _put(self, item: QueuedAct | QueuedAnswer) -> None:
+        with self._door:  # nothing may be queued behind the closing mark, and wait for ever
+            if self._closed:
+                raise audit_unavailable("the pen is closed")
+            self._queue.put(item)
+
+    def _run(self) -> None:
+        open_ = True
+        while open_:
+            items, open_ = self._drain()
+            if items:
+                self._serve(
+                    [item for item in items if isinstance(item, QueuedAct)],
+                    [item for item in items if isinstance(item, QueuedAnswer)],
+                )
+
+    def _drain(self) -> tuple[list[object], bool]:
+        items = [self._queue.get()]
+        with contextlib.suppress(queue.Empty):
+            while items[-1] is not _CLOSE and len(items) < MAX_BATCH:
+                items.append(self._queue.get_nowait())
+        if items[-1] is _CLOSE:
+            return items[:-1], False
+        return items, True
+
+    def _serve(self, acts: Sequence[QueuedAct], answers: Sequence[QueuedAnswer]) -> None:
+        """Make a batch durable and release it, or fail all of it: nothing leaves (P2)."""
+        if self._fault is not None:
+            _fail((*acts, *answers), self._fault)
+            return
+        try:
+            staged = self._write_durably(acts, answers)
+            self._publish(staged)
+        except LedgerTampered as fault:
+            self._fault = fault  # from here on this process writes nothing
+            _fail((*acts, *answers), fault)
+        except AuditUnavailable as error:
+            _fail((*acts, *answers), error)
+        except Exception as error:  # noqa: BLE001 - callers must not wait for ever
+            self._drop()
+            _fail((*acts, *answers), error)
+        else:
+            self._release(staged)
+
+    def _write_durably(self, acts: Sequence[QueuedAct], answers: Sequence[QueuedAnswer]) -> Staged:
+        """Commit the batch; after an error look whether it stands, else try once more."""
+        fault: Exception | None = None
+        for _attempt in range(2):
+            staged: Staged | None = None
+            try:
+                with self._connected() as connection, connection.begin():
+                    staged = self._stage(connection, acts, answers)
+            except _STORAGE_FAULTS as error:
+                self._drop()
+                fault = error
+                if staged is not None and self._stands(staged):
+                    return staged
+            else:
+                return staged
+        raise audit_unavailable("the database refused the write twice") from fault
+
+    def _stage(
+        self, connection: Connection, acts: Sequence[QueuedAct], answers: Sequence[QueuedAnswer]
+    ) -> Staged:
+        draft = Draft(self._meet(connection))
+        now_us = self._instant(draft)
+        self._store_note(connection)
+        done, outcomes = [], []
+        for act in acts:
+            result, error, rows = self._act(connection, draft, act, now_us)
+            done.append((act, result, error))
+            outcomes.extend(rows)
+        placed = place_answers(
+            answers,
+            connection=connection,
+            reader=SqlReader(connection),
+            draft=draft,
+            sealer=self._sealer,
+            now_us=now_us,
+        )
+        draft.write(connection)
+        if outcomes:
+            connection.execute(_OUTCOME.insert(), outcomes)
+        placed.write(connection)
+        return Staged(draft=draft, acts=done, answers=placed)
+
+    def _act(
+        self, connection: Connection, draft: Draft, act: QueuedAct, now_us: int
+    ) -> tuple[Any, Exception | None, list[SqlRow]]:
+        """Run one act in a savepoint; what it raises is its own result."""
+        unit = SqlUnit(connection, draft=draft, sealer=self._sealer, keys=self._keys, now_us=now_us)
+        mark, savepoint = draft.mark(), connection.begin_nested()
+        try:
+            result = act.write(unit)
+            unit.finish()
+            savepoint.commit()
+        except Exception as error:
+            if _is_lost(error):
+                raise  # the transaction, and with it the batch
+            savepoint.rollback()
+            draft.rewind(mark)
+            return None, _own_error(error), []
+        return result, None, unit.outcome_rows
+
+    # --- the head -----------------------------------------------------------------------------
+
+    def _meet(self, connection: Connection) -> Head:
+        """Return the locked head, with our tree brought up to it."""
+        head = read_head(connection, lock=True)
+        if head is None or head.origin != self._live.origin:
+            raise LedgerTampered("the database holds no head of this log")
+        if self._exclusive and self._epoch is None:
+            head = take_epoch(connection, head)
+        elif self._exclusive and head.epoch != self._epoch:
+            raise LedgerTampered(
+                "another process wrote with this home's pen",
+                next_step="Stop both processes, verify the ledger, and start one of them.",
+            )
+        size = self._live.tree.size
+        if head.next_seq < size:
+            raise LedgerTampered(
+                f"the database holds {head.next_seq} entries, this process saw {size} committed",
+                sequence=head.next_seq,
+            )
+        if head.next_seq > size:
+            self._catch_up(connection, head)
+        if self._live.tree.frontier() != head.frontier:
+            raise LedgerTampered("the stored head is not the head of the entries")
+        return head
+
+    def _catch_up(self, connection: Connection, head: Head) -> None:
+        """Add what another process wrote, or what we wrote and could not confirm."""
+        size = self._live.tree.size
+        query = select(_ENTRY.c.env).where(_ENTRY.c.seq >= size).order_by(_ENTRY.c.seq)
+        prev = self._live.tree.leaf(size - 1) if size else None
+        leaves = []
+        for seq, env in enumerate(connection.execute(query).scalars(), start=size):
+            entry = decode_entry(env)
+            if entry.seq != seq or (prev is not None and entry.prev != prev):
+                raise LedgerTampered("the entry does not follow the one before it", sequence=seq)
+            prev = leaf_hash(env)
+            leaves.append(prev)
+        if size + len(leaves) != head.next_seq:
+            raise LedgerTampered("entries are missing", sequence=size + len(leaves))
+        self._live.extend(leaves)
+
+    def _instant(self, draft: Draft) -> int:
+        """Return the batch's instant; a wall clock that jumped backwards is itself an entry."""
+        wall_us, last_us = self._clock.now_us(), draft.head.last_t_us
+        before_us = last_us if self._wall_us is None else self._wall_us
+        now_us = max(wall_us, last_us)
+        if wall_us < before_us - SKEW_US:
+            facts: dict[str, Json] = {
+                "actor": "system",
+                "before_us": before_us,
+                "changes": [],
+                "wall_us": wall_us,
+            }
+            skew = self._sealer.prepare(kind="clock.skew", facts=facts, body=None, now_us=now_us)
+            draft.append(skew, t_us=now_us)
+        return now_us
+
+    def _store_note(self, connection: Connection) -> None:
+        if self._unsaved is not None:
+            size, note = self._unsaved
+            connection.execute(_INSERT_NOTE, {"size": size, "note": note.decode()})
+
+    # --- after the commit ---------------------------------------------------------------------
+
+    def _publish(self, staged: Staged) -> None:
+        """Grow the tree by what the database returns, sign it, and append the note."""
+        self._wall_us = self._clock.now_us()
+        self._unsaved = None
+        draft = staged.draft
+        self._epoch = draft.head.epoch
+        if draft.entries:
+            self._read_back(draft)
+            self._live.extend(draft.leaves)
+        self._standing_epoch = draft.head.standing_epoch
+        size = self._live.tree.size
+        if size == self._live.published_size:
+            return
+        checkpoint = Checkpoint(origin=self._live.origin, size=size, root=self._live.tree.root())
+        note = sign_checkpoint(checkpoint, private_key=self._log_key)
+        self._unsaved = (size, note)
+        try:
+            self._notes.append(note)
+        except OSError as error:
+            raise audit_unavailable("the signed checkpoint could not be kept") from error
+        self._live.publish(size=size, note=note)
+
+    def _read_back(self, draft: Draft) -> None:
+        """Compare what was stored with what was hashed, before it is signed for ever.
+
+        One flipped bit between the two once ended a public log (ledger reference, attack 24).
+        """
+        query = (
+            select(_ENTRY.c.seq, _ENTRY.c.env, _ENTRY.c.leaf)
+            .where(_ENTRY.c.seq >= draft.base.next_seq, _ENTRY.c.seq < draft.head.next_seq)
+            .order_by(_ENTRY.c.seq)
+        )
+        try:
+            with self._connected() as connection, connection.begin():
+                stored = connection.execute(query).all()
+        except _STORAGE_FAULTS as error:
+            self._drop()
+            raise audit_unavailable("the entry could not be read back") from error
+        if len(stored) != len(draft.entries):
+            raise LedgerTampered("committed entries are missing", sequence=draft.base.next_seq)
+        for at, (seq, env, leaf) in enumerate(stored):
+            if seq != draft.base.next_seq + at or not leaf_hash(env) == leaf == draft.leaves[at]:
+                raise LedgerTampered("it is stored otherwise than it was written", sequence=seq)
+
+    def _release(self, staged: Staged) -> None:
+        for act, result, error in staged.acts:
+            if error is None:
+                act.future.set_result(result)
+            else:
+                act.future.set_exception(error)
+        for queued, fate in staged.answers.fates:
+            try:
+                if isinstance(fate, Placed):
+                    queued.future.set_result(fate.committed(self._live))
+                elif isinstance(fate, Stored):
+                    queued.future.set_result(self._replay(queued.pending, fate))
+                else:
+                    queued.future.set_exception(fate)
+            except Exception as error:  # noqa: BLE001 - goes to the caller who waits for it
+                queued.future.set_exception(error)
+
+    def _replay(self, pending: PendingAnswer, stored: Stored) -> CommittedAnswer:
+        if self._ledger is None:
+            raise RuntimeError("the pen has no view of the ledger yet")
+        return replayed(pending, stored, self._ledger)
+
+    # --- the connection -----------------------------------------------------------------------
+
+    @contextlib.contextmanager
+    def _connected(self) -> Iterator[Connection]:
+        if self._connection is None:
+            self._connection = self._engine.connect()
+        yield self._connection
+
+    def _drop(self) -> None:
+        """Forget the connection; whatever it had open is rolled back by closing it."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            with contextlib.suppress(SQLAlchemyError):
+                connection.invalidate()
+                connection.close()
+
+    def _stands(self, staged: Staged) -> bool:
+        """Ask a new connection whether a commit whose end was not seen stands after all."""
+        if not staged.draft.entries:
+            return False
+        query = select(_ENTRY.c.seq).where(_ENTRY.c.event_id == staged.draft.entries[0]["event_id"])
+        try:
+            with self._connected() as connection, connection.begin():
+                return connection.execute(query).first() is not None
+        except _STORAGE_FAULTS:
+            self._drop()
+            return False
+
+
+_INSERT_NOTE: Final = text(
+    "INSERT INTO checkpoint (size, note) VALUES (:size, :note) ON CONFLICT DO NOTHING"
+)
+
+
+# An error of one statement; every other error of the database may have cost the transaction.
+_OF_THE_STATEMENT: Final = (DataError, IntegrityError, ProgrammingError)
+
+
+def _is_lost(error: Exception) -> bool:
+    return isinstance(error, DBAPIError) and not isinstance(error, _OF_THE_STATEMENT)
+
+
+def _own_error(error: Exception) -> Exception:
+    """Return what the act's caller gets; a rule of the database is a conflict."""
+    if not isinstance(error, IntegrityError):
+        return error
+    conflict = Conflict(
+        "a row exists already, or breaks a rule of its table",
+        next_step="Read the records again and decide on what they say now.",
+    )
+    conflict.__cause__ = error
+    return conflict
+
+
+def _fail(items: Iterable[QueuedAct | QueuedAnswer], error: Exception) -> None:
+    for item in items:
+        if not item.future.done():
+            item.future.set_exception(error)

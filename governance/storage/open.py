@@ -1,0 +1,210 @@
+"""Opening a home: own it, believe nothing, derive everything again, and only then take the pen.
+
+At every start the tree is built from the stored envelopes and compared with the head, with the
+last checkpoint in the database and with the last one in `checkpoints.log`; the governed rows are
+folded from the facts and compared too. A restored backup is shorter than what was signed, and is
+refused. Nothing is repaired by signing again (P3).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+from sqlalchemy import Connection, Engine, select
+
+from governance.adapters.key_store import FileKeyStore
+from governance.clock import Clock
+from governance.home import SQLITE, Home, OwnerLock
+from governance.ledger.core.checkpoint import VerifiedCheckpoint, open_checkpoint
+from governance.ledger.core.errors import LedgerTampered, NoteRejected
+from governance.ledger.core.merkle import Tree
+from governance.ledger.core.note import VerifierKey
+from governance.ledger.core.record import decode_entry, genesis_prev
+from governance.ledger.core.verify import verify_chain
+from governance.ledger.store.keys import KeyStore
+from governance.ledger.store.live import LiveLog
+from governance.ledger.store.note_file import NoteFile, largest_note
+from governance.ledger.store.tables import CheckpointRow, EntryRow, Row
+from governance.ledger.store.view import LedgerView
+from governance.storage import schema
+from governance.storage.chain import Head, read_head
+from governance.storage.committer import Committer
+from governance.storage.engine import reader_engine, writer_engine
+from governance.storage.genesis import write_genesis
+from governance.storage.ports import Reader
+from governance.storage.reader import reader_factory
+from governance.storage.rebuild import RebuildReport, rebuild_check
+
+T = TypeVar("T")
+
+_ENTRY = Row.metadata.tables[EntryRow.__tablename__]
+_CHECKPOINT = Row.metadata.tables[CheckpointRow.__tablename__]
+_STREAMED = 2000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Storage:
+    """The opened storage of a home. `rebuild` folds all rows again and compares them."""
+
+    pen: Committer
+    reader: Callable[[], AbstractContextManager[Reader]]
+    ledger: LedgerView
+    keys: KeyStore
+    rebuild: Callable[[], RebuildReport]
+
+
+def create_home(
+    root: Path, *, organisation: str, deployment: str, clock: Clock, database: str = SQLITE
+) -> Home:
+    """Make a home with its schema and entry 0; nothing appears at `root` before it is whole.
+
+    Raises Conflict where the folder is not empty or the database holds a log already.
+    """
+    return Home.create(
+        root,
+        organisation=organisation,
+        deployment=deployment,
+        clock=clock,
+        database=database,
+        populate=lambda home: _populate(home, clock),
+    )
+
+
+@contextmanager
+def open_storage(home: Home, *, clock: Clock, check_rows: bool = True) -> Iterator[Storage]:
+    """Open the home for the length of the block, as its owner where the database is SQLite.
+
+    Raises HomeOwned, WrongRevision, SettingRefused, or LedgerTampered; nothing is written then.
+    `check_rows` False leaves out the comparison of governed rows, for a start in a hurry.
+    """
+    with ExitStack() as stack:
+        stack.enter_context(OwnerLock(home.lock_path) if home.is_sqlite else nullcontext())
+        if home.is_sqlite:
+            _settle(home)
+        engine = reader_engine(home.database)
+        stack.callback(engine.dispose)
+        schema.check(engine)
+        keys = FileKeyStore(home.keys_dir)
+        stack.callback(keys.close)
+        log_key = home.log_key()
+        vkey = VerifierKey.of(log_key, name=home.origin)
+        live = _derive(engine, home, vkey)
+
+        def rebuild() -> RebuildReport:
+            return rebuild_check(engine, origin=home.origin, keys=keys)
+
+        if check_rows:
+            rebuild()
+        pen = Committer(
+            database=home.database,
+            live=live,
+            notes=NoteFile(home.checkpoints_log),
+            log_key=log_key,
+            keys=keys,
+            clock=clock,
+        )
+        stack.callback(pen.close)
+        ledger = LedgerView(
+            engine=engine,
+            live=live,
+            keys=keys,
+            vkey=vkey,
+            policy_text=home.policy_path.read_text(encoding="utf-8"),
+            notes_path=home.checkpoints_log,
+            refresh=lambda: pen.commit(lambda _unit: None),
+        )
+        pen.start(ledger)
+        yield Storage(
+            pen=pen, reader=reader_factory(engine), ledger=ledger, keys=keys, rebuild=rebuild
+        )
+
+
+def _populate(home: Home, clock: Clock) -> None:
+    engine = writer_engine(home.database)
+    keys = FileKeyStore(home.keys_dir)
+    try:
+        schema.upgrade(engine)
+        write_genesis(engine, home, keys=keys, clock=clock)
+    finally:
+        keys.close()
+        engine.dispose()
+
+
+def _settle(home: Home) -> None:
+    """Open the file once as a writer: a WAL that a crash left is recovered before readers come."""
+    if not home.database_path.exists():
+        raise LedgerTampered(f"{home.database_path.name} is missing from the home")
+    engine = writer_engine(home.database)
+    with engine.connect():
+        engine.dispose()
+
+
+def _derive(engine: Engine, home: Home, vkey: VerifierKey) -> LiveLog:
+    """Build the tree from one snapshot, against every checkpoint that this home still has."""
+    tree = Tree()
+    with engine.connect() as connection, connection.begin():
+        stored = _last_stored(connection, home.origin, vkey)
+        in_file = largest_note(home.checkpoints_log, origin=home.origin, keys=[vkey])
+        anchors = [anchor for anchor in (stored, in_file) if anchor is not None]
+        frontier = verify_chain(
+            _grown(tree, _envelopes(connection)), origin=home.origin, checkpoints=anchors
+        )
+        head = read_head(connection, lock=False)
+        last = _last_t_us(connection)
+    expected = Head.empty(home.origin)
+    if head is None or (head.origin, head.next_seq, head.frontier, head.last_t_us) != (
+        expected.origin,
+        frontier.size,
+        frontier,
+        last,
+    ):
+        raise LedgerTampered("log_head is not the head of the stored entries")
+    if head.head_leaf != (tree.leaf(tree.size - 1) if tree.size else genesis_prev(home.origin)):
+        raise LedgerTampered("log_head names another last leaf than the stored entries")
+    live = LiveLog(origin=home.origin, tree=tree)
+    newest = max(anchors, key=lambda anchor: anchor.size, default=None)
+    if newest is not None:
+        live.publish(size=newest.size, note=newest.note)
+    return live
+
+
+def _last_stored(
+    connection: Connection, origin: str, vkey: VerifierKey
+) -> VerifiedCheckpoint | None:
+    query = select(_CHECKPOINT).order_by(_CHECKPOINT.c.size.desc()).limit(1)
+    row = connection.execute(query).first()
+    if row is None:
+        return None
+    try:
+        opened = open_checkpoint(row.note.encode(), origin=origin, keys=[vkey])
+    except NoteRejected as error:
+        raise LedgerTampered(
+            f"the stored checkpoint of size {row.size} is not what the log signed",
+            sequence=row.size - 1,
+        ) from error
+    if opened.size != row.size:
+        raise LedgerTampered(f"the checkpoint of size {opened.size} is stored as {row.size}")
+    return opened
+
+
+def _last_t_us(connection: Connection) -> int:
+    query = select(_ENTRY.c.env).order_by(_ENTRY.c.seq.desc()).limit(1)
+    env = connection.execute(query).scalar()
+    return 0 if env is None else decode_entry(env).t_us
+
+
+def _envelopes(connection: Connection) -> Iterable[tuple[bytes, bytes]]:
+    query = select(_ENTRY.c.env, _ENTRY.c.leaf).order_by(_ENTRY.c.seq)
+    rows = connection.execute(query.execution_options(yield_per=_STREAMED))
+    return ((env, leaf) for env, leaf in rows)
+
+
+def _grown(tree: Tree, rows: Iterable[tuple[bytes, bytes]]) -> Iterator[tuple[bytes, bytes]]:
+    """Give the rows on, and grow the tree by each leaf once the check of it has passed."""
+    for row in rows:
+        yield row
+        tree.append(row[1])

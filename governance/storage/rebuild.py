@@ -1,0 +1,306 @@
+"""The rebuild check: fold every governed row again from the facts, and compare.
+
+An administrator who writes `UPDATE version SET state = 'released'` leaves the ledger's facts as
+they were; here the difference is found, in both directions and in every column (P3). The fold is
+the code that wrote the rows (`projection.apply_changes`). Outcome rows are compared with the
+decrypted bodies of their entries, blobs with the digests in the facts, and the head's standing
+epoch with the number of entries that touch standing. That the facts themselves are those that
+were logged is the chain's question: `LedgerView.verify`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from hashlib import sha256
+from typing import Any, Final
+
+from sqlalchemy import Connection, Engine, RowMapping, select
+
+from governance.ledger.core import canonical
+from governance.ledger.core.body_cipher import SealedBody, unseal
+from governance.ledger.core.canonical import Json
+from governance.ledger.core.errors import BodyUnreadable, LedgerTampered, NotCanonical
+from governance.ledger.core.record import decode_entry
+from governance.ledger.store.keys import KeyDestroyed, KeyStore, KeyUnknown
+from governance.ledger.store.tables import BlobRow, BodyRow, EntryRow, Row
+from governance.storage.chain import read_head
+from governance.storage.ports import OutcomeRow
+from governance.storage.private_tables import OutcomeTableRow
+from governance.storage.projection import (
+    COLUMNS,
+    Insert,
+    Update,
+    Value,
+    apply_changes,
+    touches_standing,
+)
+from governance.storage.unit import OUTCOMES_RECORDED, outcome_values
+
+_ENTRY = Row.metadata.tables[EntryRow.__tablename__]
+_BODY = Row.metadata.tables[BodyRow.__tablename__]
+_BLOB = Row.metadata.tables[BlobRow.__tablename__]
+_OUTCOME = Row.metadata.tables[OutcomeTableRow.__tablename__]
+_STREAMED: Final = 1000
+_OUTCOME_FIELDS: Final = ("batch", "model", "series", "month", "value", "known_us")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RebuildReport:
+    """What was compared. `outcomes_erased` batches could not be: their bodies are gone."""
+
+    entries: int
+    rows_compared: int
+    tables: Mapping[str, int]
+    outcomes_erased: int
+
+
+@dataclass(slots=True)
+class _Folded:
+    """Governed rows as dictionaries (`projection.Target`), and who set each column last."""
+
+    rows: dict[str, dict[str, dict[str, Value]]] = field(
+        default_factory=lambda: {table: {} for table in COLUMNS}
+    )
+    set_by: dict[tuple[str, str], dict[str, int]] = field(default_factory=dict)
+
+    def insert(self, change: Insert) -> None:
+        """Add the row."""
+        table = self.rows[change.table]
+        if change.key in table:
+            raise LedgerTampered(
+                f"it adds {change.table} {change.key}, which exists", sequence=change.seq
+            )
+        place = {"created_seq": change.seq, "created_pos": change.pos}
+        table[change.key] = {**change.row, **place}
+        self.set_by[change.table, change.key] = dict.fromkeys(table[change.key], change.seq)
+
+    def update(self, change: Update) -> None:
+        """Replace the values."""
+        row = self.rows[change.table].get(change.key)
+        if row is None or any(not _same(row[name], old) for name, old in change.old.items()):
+            raise LedgerTampered(
+                f"it changes {change.table} {change.key} from what it was not",
+                sequence=change.seq,
+            )
+        row.update(change.new)
+        self.set_by[change.table, change.key].update(dict.fromkeys(change.new, change.seq))
+
+
+def rebuild_check(engine: Engine, *, origin: str, keys: KeyStore) -> RebuildReport:
+    """Compare every governed row with the facts; raise LedgerTampered naming the difference.
+
+    The message names table, row, column and both values, `sequence` the entry that set it last.
+    """
+    folded, counted = _Folded(), _Counted()
+    with engine.connect() as connection, connection.begin():
+        for row in _entries(connection):
+            counted.add(row, folded)
+        for table in COLUMNS:
+            _compare_table(connection, table, folded)
+        blobs = _compare_blobs(connection, counted.blobs)
+        outcomes, erased = _compare_outcomes(connection, origin, keys)
+        _compare_head(connection, counted)
+    tables = {table: len(rows) for table, rows in folded.rows.items()}
+    tables |= {"blob": blobs, "outcome": outcomes}
+    return RebuildReport(
+        entries=counted.entries,
+        rows_compared=sum(tables.values()),
+        tables=tables,
+        outcomes_erased=erased,
+    )
+
+
+@dataclass(slots=True)
+class _Counted:
+    """What the stream of entries leaves behind beside the rows."""
+
+    entries: int = 0
+    standing_epoch: int = 0
+    blobs: dict[str, tuple[str, int, int]] = field(default_factory=dict)
+
+    def add(self, row: RowMapping, folded: _Folded) -> None:
+        seq, facts = row["seq"], _facts(row["facts"], row["seq"])
+        self.entries += 1
+        changes = facts.get("changes")
+        if changes:
+            apply_changes(changes, folded, seq=seq)
+            self.standing_epoch += isinstance(changes, list) and touches_standing(changes)
+        for blob in _listed(facts.get("blobs")):
+            match blob:
+                case [str(digest), str(media_type), int(size)]:
+                    self.blobs[digest] = (media_type, size, seq)
+                case _:
+                    raise LedgerTampered("it names a blob in no known form", sequence=seq)
+
+
+def _entries(connection: Connection) -> Iterator[RowMapping]:
+    query = select(_ENTRY.c.seq, _ENTRY.c.facts).order_by(_ENTRY.c.seq)
+    yield from connection.execute(query.execution_options(yield_per=_STREAMED)).mappings()
+
+
+def _compare_table(connection: Connection, name: str, folded: _Folded) -> None:
+    expected = dict(folded.rows[name])
+    query = select(Row.metadata.tables[name]).execution_options(yield_per=_STREAMED)
+    for row in connection.execute(query).mappings():
+        key = row["id"]
+        facts_row = expected.pop(key, None)
+        if facts_row is None:
+            raise LedgerTampered(
+                f"table {name} row {key}: facts know no such row, the database has one",
+                sequence=_place(row["created_seq"]),
+            )
+        for column, says in facts_row.items():
+            if not _same(row[column], says):
+                raise LedgerTampered(
+                    f"table {name} row {key} column {column}: "
+                    f"facts say {says!r}, database says {row[column]!r}",
+                    sequence=folded.set_by[name, key][column],
+                )
+    for key in expected:
+        raise LedgerTampered(
+            f"table {name} row {key}: facts have it, the database does not",
+            sequence=folded.set_by[name, key]["id"],
+        )
+
+
+def _compare_blobs(connection: Connection, named: Mapping[str, tuple[str, int, int]]) -> int:
+    waiting = dict(named)
+    query = select(_BLOB).execution_options(yield_per=1)
+    for row in connection.execute(query).mappings():
+        digest = row["digest"]
+        media_type, size, seq = waiting.pop(digest, ("", 0, None))
+        if seq is None:
+            raise LedgerTampered(f"table blob row {digest}: no facts name it")
+        if sha256(row["content"]).hexdigest() != digest or len(row["content"]) != size:
+            raise LedgerTampered(
+                f"table blob row {digest} column content: not the bytes of that digest",
+                sequence=seq,
+            )
+        if row["media_type"] != media_type:
+            raise LedgerTampered(
+                f"table blob row {digest} column media_type: "
+                f"facts say {media_type!r}, database says {row['media_type']!r}",
+                sequence=seq,
+            )
+    for digest, (_, _, seq) in waiting.items():
+        raise LedgerTampered(
+            f"table blob row {digest}: facts name it, the database does not have it", sequence=seq
+        )
+    return len(named)
+
+
+def _compare_outcomes(connection: Connection, origin: str, keys: KeyStore) -> tuple[int, int]:
+    """Compare outcome rows with the bodies that recorded them; return rows and erased batches."""
+    stored = _outcomes_by_entry(connection)
+    compared = erased = 0
+    for row in _outcome_entries(connection):
+        seq = row["seq"]
+        rows = stored.pop(seq, [])
+        if row["erased_by_seq"] is not None:
+            erased += 1
+            continue
+        told = _told(row, origin, keys)
+        for position in range(max(len(told), len(rows))):
+            says = outcome_values(told[position], seq, position) if position < len(told) else None
+            has = dict(rows[position]) if position < len(rows) else None
+            if says != has:
+                raise LedgerTampered(
+                    f"table outcome row {seq}/{position} column {_differing(says, has)}: "
+                    "the entry's body and the database differ",
+                    sequence=seq,
+                )
+        compared += len(told)
+    for seq in stored:
+        raise LedgerTampered(f"table outcome rows of {seq}: no entry records them", sequence=seq)
+    return compared, erased
+
+
+def _outcomes_by_entry(connection: Connection) -> dict[int, list[RowMapping]]:
+    found: dict[int, list[RowMapping]] = {}
+    query = select(_OUTCOME).order_by(_OUTCOME.c.seq, _OUTCOME.c.position)
+    for row in connection.execute(query).mappings():
+        found.setdefault(row["seq"], []).append(row)
+    return found
+
+
+def _outcome_entries(connection: Connection) -> Iterator[RowMapping]:
+    query = (
+        select(_ENTRY.c.event_id, _ENTRY.c.env, _BODY)
+        .select_from(_ENTRY.join(_BODY, _BODY.c.seq == _ENTRY.c.seq))
+        .order_by(_ENTRY.c.seq)
+        .execution_options(yield_per=_STREAMED)
+    )
+    marked = f'"kind":"{OUTCOMES_RECORDED}"'.encode()
+    for row in connection.execute(query).mappings():
+        if marked in row["env"] and decode_entry(row["env"]).kind == OUTCOMES_RECORDED:
+            yield row
+
+
+def _told(row: RowMapping, origin: str, keys: KeyStore) -> list[OutcomeRow]:
+    sealed = SealedBody(
+        nonce=row["nonce"], ciphertext=row["ciphertext"], key_commitment=row["key_commitment"]
+    )
+    try:
+        body = canonical.loads(
+            unseal(sealed, dek=keys.get(row["key_id"]), origin=origin, event_id=row["event_id"])
+        )
+    except (BodyUnreadable, KeyDestroyed, KeyUnknown, NotCanonical) as error:
+        raise LedgerTampered(
+            "the body of its outcomes does not open", sequence=row["seq"]
+        ) from error
+    told = []
+    for item in _listed(body.get("outcomes") if isinstance(body, dict) else None):
+        match item:
+            case [str(), str(), str(), str(), str(), int()]:
+                told.append(OutcomeRow(**_named(item)))
+            case _:
+                raise LedgerTampered("its outcomes have no known form", sequence=row["seq"])
+    return told
+
+
+def _named(item: list[Json]) -> dict[str, Any]:
+    return dict(zip(_OUTCOME_FIELDS, item, strict=True))
+
+
+def _compare_head(connection: Connection, counted: _Counted) -> None:
+    head = read_head(connection, lock=False)
+    if head is None:
+        raise LedgerTampered("table log_head has no row")
+    for column, says, has in (
+        ("next_seq", counted.entries, head.next_seq),
+        ("standing_epoch", counted.standing_epoch, head.standing_epoch),
+    ):
+        if says != has:
+            raise LedgerTampered(
+                f"table log_head row 1 column {column}: facts say {says}, database says {has}"
+            )
+
+
+def _facts(raw: bytes, seq: int) -> dict[str, Json]:
+    try:
+        facts = canonical.loads(raw)
+    except NotCanonical as error:
+        raise LedgerTampered("its facts are not canonical JSON", sequence=seq) from error
+    if not isinstance(facts, dict):
+        raise LedgerTampered("its facts are not an object", sequence=seq)
+    return facts
+
+
+def _listed(value: Json) -> list[Json]:
+    return value if isinstance(value, list) else []
+
+
+def _same(one: object, other: object) -> bool:
+    """Compare values of one type: to Python 1 == True, to a record it is another value."""
+    return type(one) is type(other) and one == other
+
+
+def _place(seq: object) -> int | None:
+    return seq if isinstance(seq, int) else None
+
+
+def _differing(says: Mapping[str, object] | None, has: Mapping[str, object] | None) -> str:
+    if says is None or has is None:
+        return "(all)"
+    return next((name for name in says if not _same(says[name], has.get(name))), "(none)")

@@ -1,0 +1,232 @@
+"""One act in the making: reads, changes and entries of one savepoint."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from hashlib import sha256
+from typing import Final
+
+from sqlalchemy import Connection, Integer, cast, func, select
+from sqlalchemy.exc import IntegrityError
+
+from governance.ledger.core import canonical
+from governance.ledger.core.canonical import Json
+from governance.ledger.store.keys import KeyStore
+from governance.ledger.store.tables import BlobRow, Row
+from governance.registry.records import Record
+from governance.storage.chain import Draft, SqlRow
+from governance.storage.ports import Body, OutcomeRow, Recorded
+from governance.storage.projection import (
+    Insert,
+    Update,
+    apply_changes,
+    changes_digest,
+    changes_of,
+    moved,
+    touches_standing,
+)
+from governance.storage.reader import SqlReader
+from governance.storage.sealing import Sealer
+from governance.storage.tables import table_of
+
+OUTCOMES_RECORDED: Final = "outcome.recorded"
+
+# What the pen itself writes into an act's facts; notes may not be mistaken for it.
+RESERVED: Final = frozenset({"actor", "changes", "digest", "blobs", "body_key"})
+
+_BLOB = Row.metadata.tables[BlobRow.__tablename__]
+
+
+class SqlUnit(SqlReader):
+    """See `ports.Unit`."""
+
+    def __init__(
+        self,
+        connection: Connection,
+        *,
+        draft: Draft,
+        sealer: Sealer,
+        keys: KeyStore,
+        now_us: int,
+    ) -> None:
+        super().__init__(connection)
+        self.outcome_rows: list[SqlRow] = []
+        self._draft = draft
+        self._sealer = sealer
+        self._keys = keys
+        self._now_us = now_us
+        self._new_blobs: dict[str, tuple[str, int]] = {}
+        self._waiting_outcomes: list[OutcomeRow] = []
+        self._given_ids: dict[tuple[str, str], int] = {}
+        self._whole = True
+
+    @property
+    def now_us(self) -> int:
+        """The one instant of this unit, never before the ledger's last entry."""
+        return self._now_us
+
+    @property
+    def next_seq(self) -> int:
+        """The ledger position that the next `record` of this unit takes."""
+        return self._draft.head.next_seq
+
+    def next_id(self, kind: type[Record], *, prefix: str) -> str:
+        """Return the next free id of the kind, e.g. "R-7"; ids are never used again.
+
+        Rows are never deleted, so the largest number so far is also the largest that ever was.
+        """
+        column = table_of(kind).c.id
+        start = f"{prefix}-"
+        number = cast(func.substr(column, len(start) + 1), Integer)
+        # Only ids that are the prefix and a number: "R-7" but not "R-old".
+        numbered = func.substr(column, 1, len(start)) == start
+        longer = func.length(column) > len(start)
+        digits = func.length(func.trim(func.substr(column, len(start) + 1), "0123456789")) == 0
+        query = select(func.max(number)).where(numbered, longer, digits)
+        largest = self.connection.execute(query).scalar() or 0
+        given = max(largest, self._given_ids.get((kind.TABLE, prefix), 0)) + 1
+        self._given_ids[kind.TABLE, prefix] = given
+        return f"{start}{given}"
+
+    def put_blob(self, content: bytes, *, media_type: str) -> str:
+        """Store content by its SHA-256 and return that; storing it again changes nothing.
+
+        The unit's next entry names it in its facts, so a lost or exchanged blob is found.
+        """
+        digest = sha256(content).hexdigest()
+        known = select(_BLOB.c.digest).where(_BLOB.c.digest == digest)
+        if self.connection.execute(known).first() is None:
+            self.connection.execute(
+                _BLOB.insert(), {"digest": digest, "media_type": media_type, "content": content}
+            )
+            self._new_blobs[digest] = (media_type, len(content))
+        return digest
+
+    def new_key(self) -> str:
+        """Make a data key in the key store, durably, and return its random key id."""
+        return self._keys.new_key()
+
+    def put_outcomes(self, rows: Sequence[OutcomeRow]) -> None:
+        """Store outcome rows beside the next entry of kind `outcome.recorded`.
+
+        The body of that entry is `outcomes_body(rows)`. They can be read after the commit.
+        """
+        self._waiting_outcomes.extend(rows)
+
+    def record(
+        self,
+        *,
+        kind: str,
+        actor: str,
+        add: Sequence[Record] = (),
+        replace: Sequence[tuple[Record, Record]] = (),
+        notes: Mapping[str, Json] | None = None,
+        body: Body | None = None,
+    ) -> Recorded:
+        """Append one entry and apply its changes to the governed tables; see `ports.Unit`."""
+        notes = notes or {}
+        if RESERVED & notes.keys():
+            raise RuntimeError(f"notes may not be called {sorted(RESERVED & notes.keys())}")
+        for old, _ in replace:
+            if self.get(type(old), old.id) != old:
+                raise moved(old.TABLE, old.id, "is no longer as it was read")
+        changes = changes_of(add, replace)
+        facts: dict[str, Json] = {
+            **notes,
+            "actor": actor,
+            "changes": changes,
+            "digest": changes_digest(changes),
+        }
+        if self._new_blobs:
+            facts["blobs"] = [[key, *stored] for key, stored in self._new_blobs.items()]
+            self._new_blobs = {}
+        prepared = self._sealer.prepare(
+            kind=kind,
+            facts=facts,
+            body=body,
+            now_us=self._now_us,
+            touches_standing=touches_standing(changes),
+        )
+        self._whole = False
+        recorded, _ = self._draft.append(prepared, t_us=self._now_us)
+        apply_changes(changes, SqlTarget(self.connection), seq=recorded.seq)
+        if kind == OUTCOMES_RECORDED:
+            self._attach_outcomes(recorded.seq, body)
+        self._whole = True
+        return recorded
+
+    def finish(self) -> None:
+        """Refuse an act that would leave rows without their entry, or an entry without its rows."""
+        if not self._whole:
+            raise RuntimeError("an act went on after one of its entries was refused")
+        if self._new_blobs:
+            raise RuntimeError("a blob was stored after the last entry of the act")
+        if self._waiting_outcomes:
+            raise RuntimeError(f"outcome rows were stored without an entry {OUTCOMES_RECORDED}")
+
+    def _attach_outcomes(self, seq: int, body: Body | None) -> None:
+        rows, self._waiting_outcomes = self._waiting_outcomes, []
+        if body is None or body.content != outcomes_body(rows):
+            raise RuntimeError("the body of recorded outcomes is outcomes_body(rows)")
+        self.outcome_rows.extend(outcome_values(row, seq, pos) for pos, row in enumerate(rows))
+
+
+class SqlTarget:
+    """The database as the target of changes (`projection.Target`)."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def insert(self, change: Insert) -> None:
+        """Insert the row; raise Conflict where the key exists."""
+        table = Row.metadata.tables[change.table]
+        place = {"created_seq": change.seq, "created_pos": change.pos}
+        try:
+            self._connection.execute(table.insert(), {**change.row, **place})
+        except IntegrityError as error:
+            raise moved(
+                change.table, change.key, "exists, or breaks a rule of its table"
+            ) from error
+
+    def update(self, change: Update) -> None:
+        """Update the row where it still has the old values; raise Conflict where not."""
+        if not change.new:
+            return
+        table = Row.metadata.tables[change.table]
+        query = table.update().where(
+            table.c.id == change.key,
+            *(table.c[name].is_not_distinct_from(value) for name, value in change.old.items()),
+        )
+        try:
+            found = self._connection.execute(query, dict(change.new)).rowcount
+        except IntegrityError as error:
+            raise moved(change.table, change.key, "breaks a rule of its table") from error
+        if found != 1:
+            raise moved(change.table, change.key, "is no longer as it was read")
+
+
+def outcomes_body(rows: Sequence[OutcomeRow]) -> bytes:
+    """Return the canonical body of an entry that records outcomes; rebuild compares with it."""
+    return canonical.dumps(
+        {
+            "outcomes": [
+                [row.batch, row.model, row.series, row.month, row.value, row.known_us]
+                for row in rows
+            ],
+            "v": 1,
+        }
+    )
+
+
+def outcome_values(row: OutcomeRow, seq: int, position: int) -> SqlRow:
+    """Return one outcome as its table holds it."""
+    return {
+        "seq": seq,
+        "position": position,
+        "batch": row.batch,
+        "model": row.model,
+        "series": row.series,
+        "month": row.month,
+        "value": row.value,
+        "known_us": row.known_us,
+    }
