@@ -51,7 +51,7 @@ def test_any_other_spelling_of_a_value_is_refused(value: object) -> None:
             raise AssertionError(spelled)
 
 
-@given(st.binary(max_size=60) | st.text("[]{}\",:0123456789eE+-.truefalsn \\u").map(str.encode))
+@given(st.binary(max_size=60) | st.text('[]{}",:0123456789eE+-.truefalsn \\u').map(str.encode))
 def test_bytes_are_either_canonical_or_refused(raw: bytes) -> None:
     try:
         value = loads(raw)

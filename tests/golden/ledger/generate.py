@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import importlib.util
 import json
+import sys
 from pathlib import Path
 
 from governance.ledger.core.note import cosign, with_lines
@@ -24,6 +25,7 @@ _spec = importlib.util.spec_from_file_location(
 assert _spec is not None
 assert _spec.loader is not None
 sample = importlib.util.module_from_spec(_spec)
+sys.modules[_spec.name] = sample  # a dataclass looks its module up
 _spec.loader.exec_module(sample)
 
 SIZE = 11
@@ -94,6 +96,7 @@ def _hostile(log: object) -> dict[str, bytes]:
         time_s=sample.START_US // 1_000_000 + 90,
     )
     twice = with_lines(once, [again]).decode()
+    path = log.proof(RECEIPT_OF).encode().decode().partition("\n\n")[0]
     document = json.loads(good)
     swapped = json.loads(log.receipt(RECEIPT_OF + 1))
     return {
@@ -102,10 +105,7 @@ def _hostile(log: object) -> dict[str, bytes]:
         "facts of another entry": _compact(document | {"facts": swapped["facts"]}),
         "receipt of another log": other.receipt(RECEIPT_OF, witnesses=sample.WITNESSES),
         "log signature only": log.receipt(RECEIPT_OF),
-        "the same witness twice": _compact(
-            document
-            | {"proof": log.proof(RECEIPT_OF).encode().decode().partition("\n\n")[0] + "\n\n" + twice}
-        ),
+        "the same witness twice": _compact(document | {"proof": path + "\n\n" + twice}),
         "proof of a neighbour": _compact(
             document
             | {
@@ -119,9 +119,7 @@ def _hostile(log: object) -> dict[str, bytes]:
 
 
 def _compact(document: dict[str, object]) -> bytes:
-    return json.dumps(
-        document, sort_keys=True, separators=(",", ":"), ensure_ascii=False
-    ).encode()
+    return json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
 
 
 def _json(value: object) -> bytes:

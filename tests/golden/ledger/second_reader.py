@@ -1,4 +1,4 @@
-"""A second verifier, written from docs/reference/ledger-format.md alone.
+"""A second verifier, which knows docs/reference/ledger-format.md and nothing else.
 
 It imports nothing of the project, shares no helper with it and is as plain as possible: when the
 format page and the product drift apart, the golden test fails here. Raises Refused.
@@ -96,9 +96,7 @@ def root_from_path(leaf: bytes, index: int, size: int, path: list[bytes]) -> byt
         split *= 2
     if index < split:
         return sha(b"\x01" + root_from_path(leaf, index, split, path[:-1]) + path[-1])
-    return sha(
-        b"\x01" + path[-1] + root_from_path(leaf, index - split, size - split, path[:-1])
-    )
+    return sha(b"\x01" + path[-1] + root_from_path(leaf, index - split, size - split, path[:-1]))
 
 
 def read_vkey(text: str) -> tuple[str, bytes, int, bytes]:
@@ -179,19 +177,16 @@ def verify_receipt(raw: bytes, policy_text: str) -> dict[str, object]:
     facts_c = commitment(b"oncovigil/facts/v1\n", unb64(receipt["facts_salt"]), facts)
     need(facts_c == entry["facts_c"], "facts_c")
     if receipt["body"] is not None:
-        body_c = commitment(
-            b"oncovigil/body/v1\n", unb64(receipt["salt"]), unb64(receipt["body"])
-        )
+        body_c = commitment(b"oncovigil/body/v1\n", unb64(receipt["salt"]), unb64(receipt["body"]))
         need(body_c == entry["body_c"], "body_c")
     need(index == entry["seq"], "leaf")
     policy = read_policy(policy_text)
     keys = [key for key in policy[0] if key[0] == origin]
     need(keys, "origin")
-    need(any([signed_by(text, lines, key) for key in keys]), "log signature")
+    signatures_of_log = [signed_by(text, lines, key) for key in keys]  # all: one bad one rejects
+    need(any(signatures_of_log), "log signature")
     need(quorum_met(policy, text, lines), "quorum")
-    reached = root_from_path(
-        sha(b"\x00" + env), index, int(size), [unb64(line) for line in rest]
-    )
+    reached = root_from_path(sha(b"\x00" + env), index, int(size), [unb64(line) for line in rest])
     need(reached == unb64(root), "inclusion")
     return {"seq": index, "size": int(size), "facts": read_canonical(facts)}
 

@@ -1,4 +1,4 @@
-"""The frozen log of format version 1 comes out the same, verifies twice, and is the one documented."""
+"""The frozen log of format 1 comes out the same, verifies twice, and is the documented one."""
 
 from __future__ import annotations
 
@@ -60,9 +60,7 @@ def open_frozen_body(row: StoredEntry) -> bytes:
 
 
 def verify(entries: list[dict[str, object]]) -> VerifiedLog:
-    checkpoint = open_checkpoint(
-        frozen("v1-checkpoint.txt"), origin=ORIGIN, keys=[SampleLog().key]
-    )
+    checkpoint = open_checkpoint(frozen("v1-checkpoint.txt"), origin=ORIGIN, keys=[SampleLog().key])
     return verify_log(
         [stored(row) for row in entries],
         origin=ORIGIN,

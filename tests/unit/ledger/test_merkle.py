@@ -250,9 +250,7 @@ def test_two_histories_of_one_size_are_never_consistent() -> None:
 
 def test_the_empty_tree_and_the_same_tree_need_an_empty_proof_and_the_right_roots() -> None:
     root = TREE.root(7)
-    verify_consistency(
-        old_size=0, old_root=EMPTY_ROOT, new_size=7, new_root=root, proof=[]
-    )
+    verify_consistency(old_size=0, old_root=EMPTY_ROOT, new_size=7, new_root=root, proof=[])
     verify_consistency(old_size=7, old_root=root, new_size=7, new_root=root, proof=[])
     assert TREE.consistency_proof(0, 7) == TREE.consistency_proof(7, 7) == []
     for old_size, old_root, proof in [

@@ -18,9 +18,7 @@ from tests.unit.ledger.sample import (
 
 LOG = SampleLog().key.text()
 H, N, V = (witness_key(name).text() for name in ("hospital", "notified-body", "vendor"))
-HOSPITAL, NOTIFIED, VENDOR = (
-    witness_key(name) for name in ("hospital", "notified-body", "vendor")
-)
+HOSPITAL, NOTIFIED, VENDOR = (witness_key(name) for name in ("hospital", "notified-body", "vendor"))
 
 MALFORMED = {
     "nothing": "",

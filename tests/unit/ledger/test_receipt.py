@@ -161,9 +161,7 @@ CHANGED_FORM: dict[str, Callable[[], bytes]] = {
     "an entry that is another document": lambda: edited(S0, entry="e30="),
     "a checkpoint with an extension line": lambda: with_proof(
         S0,
-        replace(
-            LOG.proof(4), checkpoint=LOG.note().replace(b"\n\n", b"\nextension\n\n")
-        ),
+        replace(LOG.proof(4), checkpoint=LOG.note().replace(b"\n\n", b"\nextension\n\n")),
     ),
     "indented": lambda: S0.replace(b",", b", "),
     "a newline at the end": lambda: S0 + b"\n",

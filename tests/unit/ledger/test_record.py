@@ -134,12 +134,14 @@ def test_the_largest_entry_is_far_below_the_tile_limit() -> None:
 
 def test_commitments_are_the_published_formulas() -> None:
     salt = bytes(range(32))
-    assert facts_commitment(salt=salt, facts=b"{}") == sha256(
-        b"oncovigil/facts/v1\n" + salt + b"{}"
-    ).digest()
-    assert body_commitment(salt=salt, body=b"x") == sha256(
-        b"oncovigil/body/v1\n" + salt + b"x"
-    ).digest()
+    assert (
+        facts_commitment(salt=salt, facts=b"{}")
+        == sha256(b"oncovigil/facts/v1\n" + salt + b"{}").digest()
+    )
+    assert (
+        body_commitment(salt=salt, body=b"x")
+        == sha256(b"oncovigil/body/v1\n" + salt + b"x").digest()
+    )
     assert genesis_prev("a/b") == sha256(b"oncovigil/genesis/v1\na/b").digest()
     assert leaf_hash(b"x") == sha256(b"\x00x").digest()
     assert node_hash(b"l" * 32, b"r" * 32) == sha256(b"\x01" + b"l" * 32 + b"r" * 32).digest()

@@ -211,7 +211,9 @@ def _open(row: StoredEntry, *, returns: bytes | None = None, fails: bool = False
 
 
 @pytest.mark.parametrize(
-    "behaviour", [{"returns": None}, {"fails": True}, {"returns": b"{}"}, {"returns": bytes(3 << 20)}]
+    "behaviour",
+    [{"returns": None}, {"fails": True}, {"returns": b"{}"}, {"returns": bytes(3 << 20)}],
+    ids=["none", "unreadable", "another", "too large"],
 )
 def test_a_body_that_does_not_open_or_is_another_is_reported(
     behaviour: dict[str, object],
@@ -305,9 +307,7 @@ def test_a_log_rewritten_and_chained_again_without_the_key_needs_a_checkpoint(
     assert error.sequence == 0
 
 
-@pytest.mark.parametrize(
-    ("from_row", "named"), [(0, 0), (4, 0), (5, 5), (8, 5), (9, 9), (11, 9)]
-)
+@pytest.mark.parametrize(("from_row", "named"), [(0, 0), (4, 0), (5, 5), (8, 5), (9, 9), (11, 9)])
 def test_the_rewritten_part_is_narrowed_by_the_checkpoints_that_still_match(
     from_row: int, named: int
 ) -> None:
@@ -381,13 +381,9 @@ def test_the_quick_check_returns_the_frontier() -> None:
         "chained again",
     ],
 )
-def test_the_quick_check_finds_what_the_hashes_tell(
-    rows: list[StoredEntry], sequence: int
-) -> None:
+def test_the_quick_check_finds_what_the_hashes_tell(rows: list[StoredEntry], sequence: int) -> None:
     with pytest.raises(LedgerTampered) as caught:
-        verify_chain(
-            pairs(rows), origin=ORIGIN, checkpoints=[LOG.checkpoint(5), LOG.checkpoint()]
-        )
+        verify_chain(pairs(rows), origin=ORIGIN, checkpoints=[LOG.checkpoint(5), LOG.checkpoint()])
     assert caught.value.sequence == sequence
 
 
