@@ -18,7 +18,6 @@ PYTEST_ARGS ?=
 # No telemetry (P15). MLflow understands only the word `true`.
 export MLFLOW_DISABLE_TELEMETRY := true
 export DO_NOT_TRACK := true
-export PYTHONSAFEPATH := 1
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)

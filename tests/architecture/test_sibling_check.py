@@ -76,6 +76,7 @@ def test_a_missing_sibling_is_refused(tmp_path: Path) -> None:
     outcome = subprocess.run(
         [sys.executable, "-S", "-c", "import governance"],
         cwd=tmp_path,
+        env={"PATH": "/usr/bin:/bin"},
         capture_output=True,
         text=True,
         check=False,
