@@ -15,8 +15,9 @@ from governance.storage.open import open_storage
 from governance.storage.ports import Pen, Reader
 
 if TYPE_CHECKING:
-    from governance.adapters.key_store import KeyStore
-    from governance.ledger.store import LedgerView
+    from governance.ledger.store.keys import KeyStore
+    from governance.ledger.store.view import LedgerView
+    from governance.storage.rebuild import RebuildReport
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,6 +31,7 @@ class Deployment:
     ledger: LedgerView
     keys: KeyStore
     compute: Compute
+    rebuild: Callable[[], RebuildReport]
 
 
 @contextmanager
@@ -52,4 +54,5 @@ def open_deployment(
             ledger=storage.ledger,
             keys=storage.keys,
             compute=compute or InlineCompute(),
+            rebuild=storage.rebuild,
         )

@@ -78,5 +78,5 @@ def signature_of(
         signer=signer.actor.person,
         printed_name=signer.actor.printed_name,
         signed_us=unit.now_us,
-        envelope=sign(statement, key=deployment.home.signing_key()),
+        envelope=sign(statement, key=deployment.home.signature_key()),
     )

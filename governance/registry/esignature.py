@@ -85,23 +85,39 @@ def verify(envelope: str, *, key: Ed25519PublicKey, expected: Mapping[str, Json]
     `expected` holds payload members that must be equal, at least the record's type, id, digest
     and meaning: that is what makes a transplanted signature fail.
     """
+    payload, signature = _parts(envelope)
     try:
-        outer = canonical.loads(envelope.encode())
-        if not isinstance(outer, dict) or outer.get("payloadType") != PAYLOAD_TYPE:
-            raise _rejected("it is not an OncoVigil signature")
-        (line,) = outer["signatures"]  # type: ignore[union-attr]
-        payload = base64.b64decode(outer["payload"], validate=True)  # type: ignore[arg-type]
-        key.verify(
-            base64.b64decode(line["sig"], validate=True), pre_authentication_encoding(payload)
-        )
+        key.verify(signature, pre_authentication_encoding(payload))
         statement = canonical.loads(payload)
-    except (InvalidSignature, NotCanonical, KeyError, TypeError, ValueError) as error:
+    except (InvalidSignature, NotCanonical) as error:
         raise _rejected("its bytes were changed or another key made it") from error
     if not isinstance(statement, dict):
         raise _rejected("its payload is not an object")
     for member, value in expected.items():
         if statement.get(member) != value:
             raise _rejected(f"it was made for another {member}")
+
+
+def _parts(envelope: str) -> tuple[bytes, bytes]:
+    """Return payload and signature of an envelope with exactly one signature."""
+    try:
+        outer = canonical.loads(envelope.encode())
+    except NotCanonical as error:
+        raise _rejected("its envelope is not canonical JSON") from error
+    match outer:
+        case {
+            "payload": str(payload),
+            "payloadType": str(kind),
+            "signatures": [{"sig": str(signature)}],
+        } if kind == PAYLOAD_TYPE and len(outer) == 3:
+            try:
+                return (
+                    base64.b64decode(payload, validate=True),
+                    base64.b64decode(signature, validate=True),
+                )
+            except ValueError as error:
+                raise _rejected("its envelope is not base64") from error
+    raise _rejected("it is not an OncoVigil signature")
 
 
 def _rejected(why: str) -> SignatureRejected:

@@ -129,6 +129,7 @@ class ChangeRequest(Record):
     author: str
     summary: str
     plan: str
+    modification: str
     evidence: str | None
     verdict: str | None
     change_class: str | None

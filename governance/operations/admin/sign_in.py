@@ -22,8 +22,7 @@ from governance.registry.records import Person, RoleGrant
 from governance.storage import private
 from governance.storage.ports import Reader, Unit
 
-SESSION_LENGTH_US = 8 * 3600 * MICROSECONDS
-IDLE_LENGTH_US = 30 * 60 * MICROSECONDS
+MINUTE_US = 60 * MICROSECONDS
 FAILURES_ALLOWED = 5
 FAILURE_WINDOW_US = 15 * 60 * MICROSECONDS
 
@@ -69,12 +68,13 @@ def sign_in(deployment: Deployment, *, person: str, password: str) -> OpenSessio
             "the name and the password do not belong together",
             next_step="type both again; after five failures the account waits fifteen minutes",
         )
-    return deployment.pen.commit(lambda unit: _open_session(unit, known))
+    length_us = deployment.home.config.limits.session_hours * 60 * MINUTE_US
+    return deployment.pen.commit(lambda unit: _open_session(unit, known, length_us))
 
 
-def _open_session(unit: Unit, person: Person) -> OpenSession:
+def _open_session(unit: Unit, person: Person, length_us: int) -> OpenSession:
     token, csrf = ids.token(), ids.token()
-    expires_us = unit.now_us + SESSION_LENGTH_US
+    expires_us = unit.now_us + length_us
     private.put_session(
         unit,
         private.SessionRow(
@@ -94,18 +94,19 @@ def _open_session(unit: Unit, person: Person) -> OpenSession:
 def actor_of_session(deployment: Deployment, *, token: str) -> tuple[Actor, str]:
     """Return who the token's session belongs to and its CSRF token; raise Unauthenticated.
 
-    A session ends eight hours after it was opened, and earlier after thirty idle minutes.
+    A session ends the configured hours after it was opened, and earlier when it was idle.
     """
+    idle_us = deployment.home.config.limits.session_idle_minutes * MINUTE_US
     now_us = deployment.clock.now_us()
     with deployment.reader() as reader:
         row = private.session(reader, token_digest(token))
         person = reader.get(Person, row.person) if row else None
         if row is None or person is None or person.disabled:
             raise _signed_out()
-        if now_us >= row.expires_us or now_us >= row.seen_us + IDLE_LENGTH_US:
+        if now_us >= row.expires_us or now_us >= row.seen_us + idle_us:
             raise _signed_out()
         actor = _actor(reader, person)
-    if now_us - row.seen_us > 60 * MICROSECONDS:
+    if now_us - row.seen_us > MINUTE_US:
         deployment.pen.commit(
             lambda unit: private.touch_session(unit, row.token_digest, unit.now_us)
         )

@@ -11,7 +11,6 @@ from change_control import lifecycle
 from change_control.change.documents import DocumentKind
 from change_control.change.request import (
     CHANGE_REQUEST,
-    ChangeClass,
     ChangeCommand,
     ChangeFacts,
     ChangeState,
@@ -21,20 +20,22 @@ from change_control.watch.review import ReviewKind
 from governance.deployment import Deployment
 from governance.errors import Conflict
 from governance.operations.actor import Actor
+from governance.operations.change.difference import computed_difference
 from governance.operations.change.evaluate_version import Evaluated, evaluate_version
 from governance.operations.operation import Operation, Request, Result
 from governance.operations.review.consequences import change_facts
 from governance.operations.review.open_review import Subject, approval_review
-from governance.operations.rules import entry_of, require_in_force, rule_actor
+from governance.operations.rules import require_in_force, rule_actor
 from governance.registry.digest import json_digest
 from governance.registry.records import ChangeRequest, Review, Version
 from governance.storage.ports import Unit
 
 
 class OpenChange(Request):
-    """The version to be brought into service, and why."""
+    """The version to be brought into service, the planned modification it is, and why."""
 
     version: str
+    modification: str
     summary: str = Field(min_length=3, max_length=500)
 
 
@@ -54,6 +55,7 @@ class ChangeLine(Result):
     author: str
     summary: str
     plan: str
+    modification: str
     change_class: str | None
     evidence: str | None
     verdict: str | None
@@ -93,6 +95,7 @@ def open_change(deployment: Deployment, actor: Actor, request: OpenChange) -> Ch
             author=actor.person,
             summary=request.summary,
             plan=plan.id,
+            modification=request.modification,
             evidence=None,
             verdict=None,
             change_class=None,
@@ -111,6 +114,7 @@ def submit_change(deployment: Deployment, actor: Actor, request: NameChange) -> 
 
     def write(unit: Unit) -> ChangeLine:
         change = unit.require(ChangeRequest, request.change)
+        found = computed_difference(unit, deployment, change)
         step = lifecycle.advance(
             CHANGE_REQUEST,
             ChangeState(change.state),
@@ -122,24 +126,17 @@ def submit_change(deployment: Deployment, actor: Actor, request: NameChange) -> 
             change,
             state=step.state.value,
             submitted_us=unit.now_us,
-            change_class=_class_of(unit, change).value,
+            change_class=found.classification.change_class.value,
         )
-        unit.record(kind="change.submitted", actor=actor.person, replace=[(change, after)])
+        unit.record(
+            kind="change.submitted",
+            actor=actor.person,
+            replace=[(change, after)],
+            notes={"difference": found.as_record()},
+        )
         return _line(after)
 
     return deployment.pen.commit(write)
-
-
-def _class_of(unit: Unit, change: ChangeRequest) -> ChangeClass:
-    """Return the class of the computed difference between the candidate and the entry in force.
-
-    The first version differs from nothing that was released, so what is compared is the artifact
-    itself: a predictor of another kind than the entry names lies outside any plan. A later version
-    of the same kind, fitted to newer data, changes training data and weights only.
-    """
-    version = unit.require(Version, change.version)
-    entry = entry_of(unit, require_in_force(unit, kind=DocumentKind.ENTRY, model=change.model))
-    return ChangeClass.IN_PLAN if version.kind == entry.predictor else ChangeClass.OUTSIDE_PLAN
 
 
 def evaluate_change(deployment: Deployment, actor: Actor, request: NameChange) -> ChangeLine:
@@ -274,6 +271,7 @@ def _line(change: ChangeRequest, review: Review | None = None) -> ChangeLine:
         author=change.author,
         summary=change.summary,
         plan=change.plan,
+        modification=change.modification,
         change_class=change.change_class,
         evidence=change.evidence,
         verdict=change.verdict,

@@ -16,7 +16,7 @@ from pydantic import Field, SecretStr
 from audits.estimate import Json
 from change_control import lifecycle
 from change_control.change.documents import DOCUMENT, DocumentCommand, DocumentFacts, DocumentKind
-from change_control.change.plan_reading import parse_plan
+from change_control.change.plan import parse_plan
 from change_control.lifecycle import SignatureMeaning
 from change_control.scope import Scope
 from change_control.tier import tier_of

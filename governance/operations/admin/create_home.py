@@ -1,0 +1,80 @@
+"""Create a home: keys, schema, genesis, and the first administrator, who is in the trail too."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic import SecretStr
+
+from change_control.roles import Role
+from change_control.scope import Scope
+from governance.clock import Clock, SystemClock
+from governance.deployment import Deployment, open_deployment
+from governance.operations.admin.people import AddPerson, checked_hash, new_person
+from governance.operations.operation import Result
+from governance.registry.records import RoleGrant
+from governance.storage import private
+from governance.storage.open import create_home as create_storage
+from governance.storage.ports import Unit
+
+
+class HomeCreated(Result):
+    """Where the home is and what verifiers pin."""
+
+    home: str
+    origin: str
+    log_key: str
+    policy_file: str
+    administrator: str
+
+
+def create_home(
+    root: Path,
+    *,
+    organisation: str,
+    deployment: str,
+    database: str,
+    administrator: str,
+    printed_name: str,
+    password: str,
+    clock: Clock | None = None,
+) -> HomeCreated:
+    """Create the home and its first administrator; a home is never made over something else."""
+    hashed = checked_hash(SecretStr(password))
+    home = create_storage(
+        root,
+        organisation=organisation,
+        deployment=deployment,
+        database=database,
+        clock=clock or SystemClock(),
+    )
+    request = AddPerson(
+        person=administrator, printed_name=printed_name, password=SecretStr(password)
+    )
+    with open_deployment(root, clock=clock) as opened:
+        opened.pen.commit(lambda unit: _first_administrator(unit, opened, request, hashed))
+        return HomeCreated(
+            home=str(root),
+            origin=home.origin,
+            log_key=opened.ledger.vkey,
+            policy_file=str(home.policy_path),
+            administrator=administrator,
+        )
+
+
+def _first_administrator(
+    unit: Unit, deployment: Deployment, request: AddPerson, hashed: str
+) -> None:
+    organisation = deployment.home.config.organisation
+    person = new_person(unit, request, organisation=organisation)
+    scope = Scope(organisation=organisation)
+    grant = RoleGrant(
+        id=f"{person.id}:{Role.ADMINISTRATOR.value}:{scope}",
+        person=person.id,
+        role=Role.ADMINISTRATOR.value,
+        scope=str(scope),
+        granted_by=person.id,
+        active=True,
+    )
+    private.put_credential(unit, person.id, hashed, unit.now_us)
+    unit.record(kind="person.added", actor=person.id, add=[person, grant])

@@ -1,0 +1,84 @@
+"""Every operation by name. The doors, the socket and the tests read this table."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any, Final
+
+from governance.deployment import Deployment
+from governance.errors import NotFound
+from governance.operations.actor import Actor
+from governance.operations.admin import clients, people
+from governance.operations.change import (
+    add_dataset,
+    change_request,
+    register_document,
+    release_version,
+    wrap_version,
+)
+from governance.operations.inspect import evidence, list_models, list_reviews, verify_ledger
+from governance.operations.operation import Operation, Result
+from governance.operations.review import decide_review
+from governance.operations.watch import holds, import_outcomes, monitor_status, run_monitor
+
+_ALL: Final[tuple[Operation[Any, Any], ...]] = (
+    people.ADD_PERSON,
+    people.DISABLE_PERSON,
+    people.LIST_PEOPLE,
+    people.GRANT_ROLE,
+    people.REVOKE_ROLE,
+    clients.ADD_CLIENT,
+    clients.ROTATE_CLIENT,
+    clients.DISABLE_CLIENT,
+    clients.LIST_CLIENTS,
+    register_document.REGISTER_DOCUMENT,
+    add_dataset.ADD_DATASET,
+    add_dataset.LIST_DATASETS,
+    wrap_version.WRAP_VERSION,
+    wrap_version.LIST_VERSIONS,
+    wrap_version.VERIFY_VERSIONS,
+    change_request.OPEN_CHANGE,
+    change_request.SUBMIT_CHANGE,
+    change_request.EVALUATE_CHANGE,
+    change_request.RUN_CHANGE,
+    change_request.SHOW_CHANGE,
+    change_request.LIST_CHANGES,
+    release_version.RELEASE_VERSION,
+    release_version.ROLL_BACK,
+    release_version.LIST_RELEASES,
+    decide_review.DECIDE_REVIEW,
+    import_outcomes.IMPORT_OUTCOMES,
+    run_monitor.RUN_MONITOR,
+    monitor_status.MONITOR_STATUS,
+    holds.PLACE_HOLD,
+    holds.LIFT_HOLD,
+    holds.LIST_HOLDS,
+    evidence.LIST_EVIDENCE,
+    evidence.SHOW_EVIDENCE,
+    evidence.REPRODUCE_EVIDENCE,
+    list_models.LIST_MODELS,
+    list_models.SHOW_MODEL,
+    list_models.SHOW_DOCUMENT,
+    list_reviews.LIST_REVIEWS,
+    list_reviews.SHOW_REVIEW,
+    verify_ledger.VERIFY_LEDGER,
+)
+
+OPERATIONS: Final[Mapping[str, Operation[Any, Any]]] = MappingProxyType(
+    {operation.name: operation for operation in _ALL}
+)
+
+
+def perform(
+    deployment: Deployment, actor: Actor, name: str, params: Mapping[str, Any]
+) -> Result:
+    """Perform the operation of this name for the person; raise NotFound where there is none."""
+    operation = OPERATIONS.get(name)
+    if operation is None:
+        raise NotFound(
+            "there is no operation of this name",
+            next_step="use a command of the same release as the server: `vigil --version`",
+        )
+    result: Result = operation.perform(deployment, actor, params)
+    return result

@@ -1,0 +1,182 @@
+"""The computation of a monitor run: bytes in, bytes out, in whichever process computes.
+
+The trigger is calibrated on the stable period that the plan names, with the plan's seed, and then
+run over the months since the forecast origin whose outcomes are known for every series. What is
+compared with the outcomes are the paths of the released artifact itself, not a refit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from audits.conformal import ConformalSpread
+from audits.estimate import Json, decimal_text
+from audits.rolling_origin import Forecaster, PathForecast, evaluate
+from audits.series import Month, MonthlySeries, Panel
+from audits.trigger import Stable, Trigger, TriggerRun, calibrate_trigger, monthly_errors, run_trigger
+from change_control.watch.monitoring import Monitor, MonitoringPlan, mature_us
+from change_control.watch.monitoring import monitoring_plan_from_record
+from governance.ledger.core import canonical
+from governance.operations.change.panel_blob import panel_from_record
+
+FORMAT: Final = "monitor-report/1"
+YEAR: Final = 12
+
+
+def watch(*, panel: bytes, artifact: bytes, plan: bytes, job: bytes) -> bytes:
+    """Return the report of one monitor over one released version as canonical bytes."""
+    history = panel_from_record(canonical.loads(panel))
+    table = _mapping(canonical.loads(artifact))
+    frozen = monitoring_plan_from_record(canonical.loads(plan))
+    task = _mapping(canonical.loads(job))
+    monitor = frozen.monitor(str(task["monitor"]))
+    if monitor is None:
+        raise RuntimeError("a job names a monitor of the plan that it carries")
+    outcomes = _latest(task["outcomes"])
+    months = _months(history, outcomes, frozen, now_us=int(str(task["now_us"])))
+    trigger, spread = _calibrated(history, monitor)
+    run = run_trigger(trigger, _errors(history, table, outcomes, months, spread, monitor))
+    return canonical.dumps(_report(task, monitor, trigger, run, months, outcomes, table))
+
+
+def _calibrated(history: Panel, monitor: Monitor) -> tuple[Trigger, ConformalSpread]:
+    """Calibrate on paths that start anew each year, so that each stable month is seen once."""
+    import numpy as np
+
+    from models.forecasting.method import conformal_spread, point_forecaster
+
+    numbers = monitor.trigger
+    point = point_forecaster()
+    spread = conformal_spread(history, point)
+    first = Month.parse(str(numbers.stable.first_month))
+    starts = tuple(first.plus(months - 1) for months in range(0, numbers.stable.months, YEAR))
+    errors = evaluate(history, forecaster=point, origins=starts, horizon=YEAR)
+    coverage = str(numbers.interval_coverage)
+    stable = monthly_errors(errors, spread, coverage=coverage)
+    trigger = calibrate_trigger(
+        Stable.of(stable, expected_block=numbers.expected_block_months),
+        false_alarm_rate=float(numbers.false_alarm_rate),
+        months=numbers.months,
+        replicates=numbers.replicates,
+        rng=np.random.default_rng(numbers.seed),
+        reference=float(numbers.reference),
+    )
+    return trigger, spread
+
+
+def _latest(rows: Json) -> dict[tuple[str, Month], float]:
+    """Return the value that counts for each series and month: the one recorded last."""
+    found: dict[tuple[str, Month], float] = {}
+    for row in rows if isinstance(rows, list) else []:
+        one = _mapping(row)
+        found[str(one["series"]), Month.parse(str(one["month"]))] = float(str(one["value"]))
+    return found
+
+
+def _months(
+    history: Panel,
+    outcomes: Mapping[tuple[str, Month], float],
+    plan: MonitoringPlan,
+    *,
+    now_us: int,
+) -> list[Month]:
+    """Return the months after the origin, without a gap, that are mature for every series (P9)."""
+    months: list[Month] = []
+    month = history.end.plus(1)
+    while all((key, month) in outcomes for key in history.keys) and mature_us(plan, month) <= now_us:
+        months.append(month)
+        month = month.plus(1)
+    return months
+
+
+def _errors(
+    history: Panel,
+    table: Mapping[str, Json],
+    outcomes: Mapping[tuple[str, Month], float],
+    months: list[Month],
+    spread: ConformalSpread,
+    monitor: Monitor,
+) -> dict[Month, float]:
+    reach = min(len(months), int(str(table["horizon"])))
+    if reach == 0:
+        return {}
+    seen = Panel(series=tuple(_extended(one, outcomes, months) for one in history.series))
+    errors = evaluate(
+        seen, forecaster=_served(table, history.end), origins=(history.end,), horizon=reach
+    )
+    return monthly_errors(errors, spread, coverage=str(monitor.trigger.interval_coverage))
+
+
+def _extended(
+    one: MonthlySeries, outcomes: Mapping[tuple[str, Month], float], months: list[Month]
+) -> MonthlySeries:
+    later = tuple(outcomes[one.key, month] for month in months)
+    return MonthlySeries(
+        key=one.key, start=one.start, values=(*one.values, *later), group=one.group
+    )
+
+
+def _served(table: Mapping[str, Json], origin: Month) -> Forecaster:
+    """Return the released artifact as a forecaster: it says what it said at release."""
+    rows = _mapping(table["series"])
+
+    def forecaster(panel: Panel, horizon: int) -> dict[str, PathForecast]:
+        return {
+            key: PathForecast(
+                key=key,
+                origin=origin,
+                median=_floats(_mapping(rows[key])["median"])[:horizon],
+                quantiles={
+                    level: _floats(path)[:horizon]
+                    for level, path in _mapping(_mapping(rows[key])["quantiles"]).items()
+                    if level != "0.5"
+                },
+            )
+            for key in panel.keys
+        }
+
+    return forecaster
+
+
+def _report(
+    task: Mapping[str, Json],
+    monitor: Monitor,
+    trigger: Trigger,
+    run: TriggerRun,
+    months: list[Month],
+    outcomes: Mapping[tuple[str, Month], float],
+    table: Mapping[str, Json],
+) -> dict[str, Json]:
+    return {
+        "format": FORMAT,
+        "about": {name: value for name, value in task.items() if name not in _NOT_REPORTED},
+        "monitor_plan": monitor.id,
+        "origin": table["origin"],
+        "through_month": str(months[-1]) if months else str(table["origin"]),
+        "trigger": trigger.as_record(),
+        "run": run.as_record(),
+        "fired_at": str(run.fired_at) if run.fired_at else None,
+        "verdict": run.verdict.value,
+        "outcomes": [
+            {"series": key, "month": str(month), "value": decimal_text(value)}
+            for (key, month), value in sorted(outcomes.items())
+        ],
+        "forecasts": {
+            key: {"median": _mapping(row)["median"], "quantiles": _mapping(row)["quantiles"]}
+            for key, row in _mapping(table["series"]).items()
+        },
+    }
+
+
+_NOT_REPORTED: Final = frozenset({"outcomes", "now_us"})
+
+
+def _mapping(value: Json) -> dict[str, Json]:
+    if not isinstance(value, dict):
+        raise RuntimeError("a monitor's job is made of objects")
+    return value
+
+
+def _floats(path: Json) -> tuple[float, ...]:
+    return tuple(float(str(value)) for value in path) if isinstance(path, list) else ()
