@@ -56,7 +56,7 @@ class TransitionRefused(ChangeControlError):
     def __init__(
         self, reason: str, *, next_step: str, current: str = "", command: str = ""
     ) -> None:
-        where = f"{command!r} refused in state {current!r}: " if command else ""
+        where = f"'{command}' refused in state '{current or '-'}': " if command else ""
         super().__init__(where + reason, next_step=next_step)
         self.current = current
         self.command = command

@@ -187,7 +187,7 @@ def _refusal(rule: Rule[S, F], actor: Actor, facts: F) -> Refusal | None:
     if actor.is_service and rule.needs_signature is not None:
         return Refusal(
             kind=ServiceMayNotSign,
-            reason=f"it is signed as {rule.needs_signature!r}, and services cannot sign",
+            reason=f"it is signed as '{rule.needs_signature}', and services cannot sign",
             next_step="Have a person sign in and take this step.",
         )
     return next(
@@ -200,7 +200,7 @@ def _possible(lifecycle: Lifecycle[S, C, F], state: S | None) -> str:
         command.value for command in lifecycle.commands if (state, command) in lifecycle.rules
     ]
     if not commands:
-        return f"Nothing leaves {str(state)!r}; open a new {lifecycle.name}."
+        return f"Nothing leaves '{state}'; open a new {lifecycle.name}."
     return f"Possible here: {', '.join(commands)}."
 
 
@@ -208,7 +208,9 @@ def _wrong_openings(lifecycle: Lifecycle[S, C, F]) -> list[str]:
     openings = {rule.to for (state, _), rule in lifecycle.rules.items() if state is None}
     if openings == {lifecycle.initial}:
         return []
-    return [f"openings lead to {sorted(openings)}, not only to {lifecycle.initial!r}"]
+    return [
+        f"openings lead to {', '.join(sorted(openings)) or 'nothing'}, not to {lifecycle.initial}"
+    ]
 
 
 def _unreachable(lifecycle: Lifecycle[S, C, F]) -> list[str]:
@@ -219,7 +221,7 @@ def _unreachable(lifecycle: Lifecycle[S, C, F]) -> list[str]:
     ):
         reached |= grown
     return [
-        f"{state!r} {'is used' if state in reached else 'cannot be reached'}"
+        f"{state} {'is used' if state in reached else 'cannot be reached'}"
         for state in lifecycle.states
         if (state in reached) is (state in lifecycle.unused)
     ]
@@ -227,7 +229,7 @@ def _unreachable(lifecycle: Lifecycle[S, C, F]) -> list[str]:
 
 def _signing_machines(lifecycle: Lifecycle[S, C, F]) -> list[str]:
     return [
-        f"{command!r} from {state!r} is signed, so no machine can take it"
+        f"{command} from {state} is signed, so no machine can take it"
         for (state, command), rule in lifecycle.rules.items()
         if rule.by_machine and rule.needs_signature is not None
     ]

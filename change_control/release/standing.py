@@ -5,9 +5,9 @@ The facts are those of one model, one market and one purpose. The questions, in 
   1. Which release governs? Of the full releases that cover the scope and have begun, those that
      were replaced or rolled back are out of it. Of the others the narrowest scope wins, then the
      latest beginning, then the greater identifier, so the order is total.
-  2. Ended releases give way. An expired one gives way to any live one. A recalled one gives way
-     only to a live one that began after the recall: a recall at one site is not papered over by a
-     wider release that was there before (P11). A release whose version is not qualified does not
+  2. Ended releases give way. An expired one gives way to any live one, also if its version was
+     recalled later. A recalled one gives way only to a live one that began after the recall: a
+     recall at one site is not papered over by a wider release that was there before (P11). A release whose version is not qualified does not
      give way: where it governs, it refuses.
   3. Does a hold stand? A hold of a wider scope suspends every narrower one. An ask that does not
      name its site is suspended by a hold at any site, because it cannot be shown to lie outside
@@ -124,7 +124,7 @@ def _governing(
 
     def stands(release: Release) -> bool:
         fault = _fault(release, versions, now_us)
-        if fault is StandingReason.EXPIRED:
+        if fault is StandingReason.EXPIRED or release.state is ReleaseState.EXPIRED:
             return not live
         if fault is StandingReason.RECALLED and release.until_us is not None:
             ended_us = release.until_us
