@@ -122,10 +122,10 @@ def horizon_chart(report: AuditReport) -> Chart:
         title="Error by months ahead",
         caption="Dot or diamond and line: estimate and interval.",
         alt=(
-            f"{report.horizon_metric} with intervals. {first[0]} ahead: model {first[1]}, baseline "
+            f"{wording.metric_words(report.horizon_metric)} with intervals. {first[0]} ahead: model {first[1]}, baseline "
             f"{first[2]}. {last[0]} ahead: model {last[1]}, baseline {last[2]}."
         ),
-        spec=with_theme(_horizon_spec(values, metric=report.horizon_metric)),
+        spec=with_theme(_horizon_spec(values, metric=wording.metric_words(report.horizon_metric))),
         columns=("Months ahead", "Model", "Baseline", "n"),
         rows=table_of(rows),
     )
@@ -363,7 +363,7 @@ def _horizon_spec(values: list[Spec], *, metric: str) -> Spec:
     offset = {"field": "who", "scale": {"domain": names, "paddingOuter": 0.8}}
     shared = {"x": x, "xOffset": offset, "color": color}
     shape = {"field": "who", "type": "nominal", "scale": {"domain": names, "range": ["circle", "diamond"]}}
-    y_axis = {"title": _label(metric), "tickCount": 5, "grid": True}
+    y_axis = {"title": metric, "tickCount": 5, "grid": True}
     return {
         "data": {"values": values},
         "width": WIDTH - 70,

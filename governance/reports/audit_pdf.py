@@ -34,7 +34,7 @@ def render_audit_pdf(evidence: Json, context: ReportContext) -> bytes:
     Raises EvidenceUnreadable where the record does not have the shape of a temporal validation,
     and DocumentRefused or ChartRefused where it cannot be set.
     """
-    return document_of(read_audit(evidence), context)
+    return document_of(read_audit(evidence, model=context.model, version=context.version), context)
 
 
 def document_of(report: AuditReport, context: ReportContext) -> bytes:
@@ -146,7 +146,7 @@ def _groups(report: AuditReport) -> dict[str, Json]:
     rows = [
         [
             shown.group,
-            wording.words_of(estimate.metric),
+            wording.metric_words(estimate.metric),
             estimate.text(),
             estimate.n_text,
         ]
@@ -164,7 +164,7 @@ def _groups(report: AuditReport) -> dict[str, Json]:
 def _sensitivity(report: AuditReport) -> dict[str, Json]:
     rows = [
         [
-            wording.words_of(estimate.metric),
+            wording.metric_words(estimate.metric),
             _population(estimate.population),
             estimate.text(),
             estimate.n_text,

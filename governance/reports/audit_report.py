@@ -222,6 +222,8 @@ class ReportContext:
 
     organisation: str
     deployment: str
+    model: str
+    version: str
     evidence: str
     digest: str
     produced_us: int

@@ -8,7 +8,7 @@ it stands where it belongs.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import ROUND_HALF_EVEN, Decimal, InvalidOperation
 from typing import Final
@@ -152,6 +152,32 @@ def words_of(identifier: str) -> str:
     """Return "Rolled back" for "rolled_back": identifiers are written as words on pages."""
     words = identifier.replace("_", " ").replace("-", " ").strip()
     return words[:1].upper() + words[1:]
+
+
+METRIC_WORDS: Final = {
+    "mase": "MASE",
+    "rmsse": "RMSSE",
+    "wape": "WAPE",
+    "pinball": "pinball loss",
+    "coverage_80": "coverage at 80 %",
+    "coverage_95": "coverage at 95 %",
+    "bias": "bias",
+    "under_forecast": "under-forecast",
+    "skill_wape": "skill over baseline (WAPE)",
+}
+
+
+def metric_words(metric: str) -> str:
+    """Return a metric's name as readers know it; an unknown one as it is written."""
+    return METRIC_WORDS.get(metric, metric.replace("_", " "))
+
+
+def span_of(months: Sequence[str]) -> str:
+    """Return "2001-07 to 2005-06" for months in any order."""
+    if not months:
+        return "none"
+    first, last = min(months), max(months)
+    return first if first == last else f"{first} to {last}"
 
 
 def verdict_word(verdict: str) -> str:

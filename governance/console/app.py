@@ -1,0 +1,122 @@
+"""The console as an ASGI application that the server mounts at "/"."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any, Final
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+from starlette.types import ASGIApp
+
+from governance.console import security
+from governance.console.desk import Desk
+from governance.console.pages import audits, ledger, records, reviews, session
+from governance.console.rendering import Templates
+from governance.console.visit import Console, Page, endpoint, nobody
+from governance.errors import Problem
+from governance.reports.chart import Gallery
+
+STATIC: Final = Path(__file__).parent / "static"
+STATIC_FILES: Final = {
+    "console.css": "text/css; charset=utf-8",
+    "console.js": "text/javascript; charset=utf-8",
+    "mark.svg": "image/svg+xml",
+}
+
+# Path, method, page. Everything here needs a session.
+PAGES: Final[tuple[tuple[str, str, Page], ...]] = (
+    ("/", "GET", records.home),
+    ("/sign-out", "POST", session.sign_out),
+    ("/models", "GET", records.models),
+    ("/models/{model}", "GET", records.model),
+    ("/documents/{document}", "GET", records.document),
+    ("/evidence/{evidence}", "GET", audits.report),
+    ("/evidence/{evidence}/report.pdf", "GET", audits.report_pdf),
+    ("/evidence/{evidence}/record.json", "GET", audits.record),
+    ("/reviews/{review}", "GET", reviews.review),
+    ("/reviews/{review}/decision", "POST", reviews.decide),
+    ("/monitors/{run}", "GET", records.run),
+    ("/findings/{finding}", "GET", records.finding),
+    ("/ledger", "GET", ledger.ledger),
+    ("/ledger/verify", "POST", ledger.verify),
+    ("/ledger/entries/{seq:int}", "GET", ledger.entry),
+    ("/ledger/entries/{seq:int}/receipt", "GET", ledger.receipt),
+    ("/people", "GET", records.people),
+    ("/console/charts/{digest}/{name}.svg", "GET", audits.chart),
+)
+PUBLIC_PAGES: Final[tuple[tuple[str, str, Page], ...]] = (
+    ("/sign-in", "GET", session.sign_in_form),
+    ("/sign-in", "POST", session.sign_in),
+)
+
+
+def console_of(desk: Desk) -> ASGIApp:
+    """Return the console over a desk."""
+    console = Console(desk=desk, templates=Templates(), gallery=Gallery())
+    routes = [
+        *(
+            Route(path, endpoint(console, page, public=True), methods=[method])
+            for path, method, page in PUBLIC_PAGES
+        ),
+        *(Route(path, endpoint(console, page), methods=[method]) for path, method, page in PAGES),
+        *(_static_route(name, media_type) for name, media_type in STATIC_FILES.items()),
+    ]
+    return Starlette(routes=routes, exception_handlers=_refusals(console))
+
+
+def _static_route(name: str, media_type: str) -> Route:
+    content = (STATIC / name).read_bytes()
+
+    async def give(_request: Request) -> Response:
+        response = Response(content, media_type=media_type)
+        response.headers["Cache-Control"] = "no-cache"
+        return security.secure(response)
+
+    return Route(f"/console/static/{name}", give, methods=["GET"])
+
+
+def _refusals(
+    console: Console,
+) -> dict[Any, Callable[[Request, Exception], Awaitable[Response]]]:
+    """Return the pages for what no page of ours answers, and for defects."""
+
+    async def refused(request: Request, error: Exception) -> Response:
+        status = error.status_code if isinstance(error, HTTPException) else 404
+        return show(request, _WRONG_METHOD if status == 405 else _NO_PAGE)
+
+    async def broken(request: Request, _error: Exception) -> Response:
+        # The server logs the error itself; a reader learns what it means for the record.
+        return show(request, _DEFECT)
+
+    def show(request: Request, problem: Problem) -> Response:
+        visit = nobody(console, request)
+        page = visit.show("problem.html", status=problem.status, problem=problem)
+        return security.secure(page)
+
+    return {HTTPException: refused, Exception: broken}
+
+
+def _problem(code: str, status: int, detail: str, next_step: str) -> Problem:
+    return Problem(code=code, status=status, detail=detail, next_step=next_step, exit_code=1)
+
+
+_NO_PAGE: Final = _problem(
+    "console.no_page", 404, "there is no page at this address", "go back to the first page"
+)
+_WRONG_METHOD: Final = _problem(
+    "console.wrong_method",
+    405,
+    "this address does not take what was sent",
+    "use the form on the page that it belongs to",
+)
+_DEFECT: Final = _problem(
+    "console.defect",
+    500,
+    "the page failed by a defect of the program; an act stands whole or not at all",
+    "look in the ledger whether the act stands, and tell your administrator the time",
+)

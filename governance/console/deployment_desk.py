@@ -1,0 +1,145 @@
+"""The desk of a running deployment: each question goes to the operation that answers it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+
+from starlette.types import ASGIApp
+
+from audits.estimate import Json
+from change_control.release.standing import Standing
+from change_control.scope import Scope
+from governance.console.app import console_of
+from governance.console.desk import LedgerEntry, LedgerHead, Session, Verified
+from governance.deployment import Deployment
+from governance.ledger.core.record import decode_entry
+from governance.ledger.store import view as store
+from governance.operations import catalogue
+from governance.operations.actor import Actor
+from governance.operations.admin import sign_in
+from governance.operations.inspect.standing_of import standing_of
+from governance.operations.inspect.verify_ledger import verify_everything
+from governance.operations.inspect.worklist import WorkItem, worklist
+from governance.operations.review.facts import Choice, choices
+from governance.registry.records import Review
+from governance.storage.ports import Reader
+
+
+def create_console(deployment: Deployment) -> ASGIApp:
+    """Return the console of a deployment, to be mounted at "/" after every other route."""
+    return console_of(DeploymentDesk(running=deployment))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeploymentDesk:
+    """Keeps `governance.console.desk.Desk`."""
+
+    running: Deployment
+
+    @property
+    def organisation(self) -> str:
+        """The organisation whose deployment this is."""
+        return self.running.home.config.organisation
+
+    @property
+    def deployment(self) -> str:
+        """The name of this deployment."""
+        return self.running.home.config.deployment
+
+    def now_us(self) -> int:
+        """The present instant."""
+        return self.running.clock.now_us()
+
+    def reader(self) -> AbstractContextManager[Reader]:
+        """Read one consistent state for the length of the block."""
+        return self.running.reader()
+
+    def sign_in(self, *, person: str, password: str) -> Session:
+        """Open a session."""
+        return Session(token=sign_in.sign_in(self.running, person=person, password=password).token)
+
+    def actor_of_session(self, token: str) -> tuple[Actor, str]:
+        """Return who is signed in and the session's CSRF token."""
+        return sign_in.actor_of_session(self.running, token=token)
+
+    def sign_out(self, token: str) -> None:
+        """End the session."""
+        sign_in.sign_out(self.running, token=token)
+
+    def perform(self, actor: Actor, operation: str, params: Mapping[str, Json]) -> None:
+        """Perform an operation of the catalogue."""
+        catalogue.perform(self.running, actor, operation, params)
+
+    def reviews_waiting(self, reader: Reader, *, actor: Actor, now_us: int) -> Sequence[WorkItem]:
+        """Return every undecided review, the one that is due first in front."""
+        return worklist(reader, actor=actor, organisation=self.organisation, now_us=now_us)
+
+    def choices(self, reader: Reader, *, review: Review, actor: Actor) -> Sequence[Choice]:
+        """Return the decisions that the review's table knows now, each with its refusal."""
+        return choices(reader, review, actor=actor, organisation=self.organisation)
+
+    def standing(self, reader: Reader, *, model: str, scope: Scope, now_us: int) -> Standing:
+        """Return the standing over every purpose."""
+        return standing_of(reader, model=model, scope=scope, purpose=None, now_us=now_us)
+
+    def ledger_head(self) -> LedgerHead:
+        """Return the ledger's size, root and last checkpoint.
+
+        Checkpoints carry the log's own signature only: this deployment knows no witness, so no
+        entry counts as anchored (P3).
+        """
+        size, root = self.running.ledger.head()
+        return LedgerHead(
+            origin=self.running.ledger.origin,
+            size=size,
+            root=root.hex(),
+            checkpoint=self.running.ledger.checkpoint(),
+            witnesses=(),
+            anchored_size=0,
+        )
+
+    def ledger_entry(self, seq: int) -> LedgerEntry:
+        """Return one entry."""
+        return _shown(self.running.ledger.entry(seq))
+
+    def ledger_entries(self, *, before: int, limit: int) -> Sequence[LedgerEntry]:
+        """Return up to `limit` entries before position `before`, the latest first."""
+        first = max(before - limit, 0)
+        entries = self.running.ledger.entries(first, before - first) if before else []
+        return [_shown(entry) for entry in reversed(entries)]
+
+    def receipt(self, event_id: str) -> bytes:
+        """Return the receipt of an answer."""
+        return self.running.ledger.receipt(event_id)
+
+    def verify_ledger(self) -> Verified:
+        """Verify the whole ledger."""
+        report = verify_everything(self.running)
+        return Verified(
+            size=report.size,
+            root=report.root,
+            bodies_checked=report.bodies_checked,
+            bodies_erased=report.bodies_erased,
+            rows_compared=report.rows_compared,
+            duration_ms=report.duration_ms,
+        )
+
+
+def _shown(read: store.LedgerEntry) -> LedgerEntry:
+    envelope = decode_entry(read.stored.env)
+    body = "none" if envelope.body_c is None else "held"
+    if read.erased_by_seq is not None:
+        body = "erased"
+    return LedgerEntry(
+        seq=read.seq,
+        event_id=read.event_id,
+        kind=read.kind,
+        t_us=read.t_us,
+        facts=read.facts if isinstance(read.facts, dict) else {},
+        facts_commitment=envelope.facts_c.hex(),
+        body_commitment=envelope.body_c.hex() if envelope.body_c else None,
+        body=body,
+        previous=envelope.prev.hex(),
+    )

@@ -1,0 +1,140 @@
+"""What the console asks of the deployment, as one port.
+
+Pages know this and nothing of storage, keys or the committer. `deployment_desk` keeps it for a
+running deployment; tests keep it for an invented one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Protocol
+
+from audits.estimate import Json
+from change_control.release.standing import Standing
+from change_control.scope import Scope
+from governance.operations.actor import Actor
+from governance.operations.inspect.worklist import WorkItem
+from governance.operations.review.facts import Choice
+from governance.registry.records import Review
+from governance.storage.ports import Reader
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LedgerHead:
+    """How long the ledger is, what its last checkpoint says, and who outside has seen it (P3).
+
+    `anchored_size` entries are under a checkpoint that at least one witness has signed.
+    """
+
+    origin: str
+    size: int
+    root: str
+    checkpoint: str
+    witnesses: tuple[str, ...]
+    anchored_size: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LedgerEntry:
+    """One entry with its facts. `body` is "none", "held" or "erased"; it is never decrypted."""
+
+    seq: int
+    event_id: str
+    kind: str
+    t_us: int
+    facts: Mapping[str, Json]
+    facts_commitment: str
+    body_commitment: str | None
+    body: str
+    previous: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verified:
+    """What a verification of the whole ledger found in order."""
+
+    size: int
+    root: str
+    bodies_checked: int
+    bodies_erased: int
+    rows_compared: int
+    duration_ms: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Session:
+    """A session just opened. The token goes into the cookie and nowhere else."""
+
+    token: str
+
+
+class Desk(Protocol):
+    """One deployment, as the console meets it."""
+
+    @property
+    def organisation(self) -> str:
+        """The organisation whose deployment this is."""
+        ...
+
+    @property
+    def deployment(self) -> str:
+        """The name of this deployment."""
+        ...
+
+    def now_us(self) -> int:
+        """The present instant."""
+        ...
+
+    def reader(self) -> AbstractContextManager[Reader]:
+        """Read one consistent state for the length of the block."""
+        ...
+
+    def sign_in(self, *, person: str, password: str) -> Session:
+        """Open a session, or raise a GovernanceError."""
+        ...
+
+    def actor_of_session(self, token: str) -> tuple[Actor, str]:
+        """Return who is signed in and the session's CSRF token; raise Unauthenticated."""
+        ...
+
+    def sign_out(self, token: str) -> None:
+        """End the session."""
+        ...
+
+    def perform(self, actor: Actor, operation: str, params: Mapping[str, Json]) -> None:
+        """Perform an operation of the catalogue, or raise why it was refused."""
+        ...
+
+    def reviews_waiting(self, reader: Reader, *, actor: Actor, now_us: int) -> Sequence[WorkItem]:
+        """Return every undecided review, the most urgent first."""
+        ...
+
+    def choices(self, reader: Reader, *, review: Review, actor: Actor) -> Sequence[Choice]:
+        """Return the decisions that the review's table knows now, each with its refusal."""
+        ...
+
+    def standing(self, reader: Reader, *, model: str, scope: Scope, now_us: int) -> Standing:
+        """Return whether the model may answer in the scope, and why not."""
+        ...
+
+    def ledger_head(self) -> LedgerHead:
+        """Return the ledger's size, root and last checkpoint."""
+        ...
+
+    def ledger_entry(self, seq: int) -> LedgerEntry:
+        """Return one entry, or raise NotFound."""
+        ...
+
+    def ledger_entries(self, *, before: int, limit: int) -> Sequence[LedgerEntry]:
+        """Return up to `limit` entries before position `before`, the latest first."""
+        ...
+
+    def receipt(self, event_id: str) -> bytes:
+        """Return the receipt of an answer, or raise NotFound."""
+        ...
+
+    def verify_ledger(self) -> Verified:
+        """Verify the whole ledger, or raise LedgerTampered."""
+        ...

@@ -1,0 +1,1 @@
+"""Pages: one function a route, from a visit to a response. They read views and set templates."""

@@ -1,0 +1,84 @@
+"""An audit report in its context: the evidence record, its order proof and its signatures."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from audits.estimate import Json
+from governance.console.views.models import entry_shown
+from governance.registry.records import ChangeRequest, Dataset, Evidence, Review, Signature
+from governance.reports.audit_report import AuditReport, Manifestation, OrderProof, ReportContext
+from governance.reports.evidence_reader import read_audit
+from governance.storage.ports import Reader
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditView:
+    """Everything that the page and the document show. `reviews` rest on this evidence."""
+
+    evidence: Evidence
+    report: AuditReport
+    context: ReportContext
+    dataset: Dataset | None
+    reviews: tuple[Review, ...]
+    record: Json
+
+
+def audit_view(reader: Reader, name: str, *, organisation: str, deployment: str) -> AuditView:
+    """Return one audit report, or raise NotFound or EvidenceUnreadable."""
+    evidence = reader.require(Evidence, name)
+    record: Json = json.loads(reader.blob(evidence.digest))
+    reviews = _reviews(reader, evidence)
+    entry = entry_shown(reader, evidence.model)
+    context = ReportContext(
+        organisation=organisation,
+        deployment=deployment,
+        model=evidence.model,
+        version=evidence.version,
+        evidence=evidence.id,
+        digest=evidence.digest,
+        produced_us=evidence.produced_us,
+        produced_by=evidence.produced_by,
+        dataset=evidence.dataset,
+        order=OrderProof(
+            plan=evidence.plan, plan_seq=evidence.plan_seq, opened_seq=evidence.opened_seq
+        ),
+        reproduce=f"vigil audit reproduce {evidence.id}",
+        signatures=_manifestations(reader, evidence, reviews),
+        limits=(*entry.limits, *entry.excluded) if entry else (),
+    )
+    return AuditView(
+        evidence=evidence,
+        report=read_audit(record, model=evidence.model, version=evidence.version),
+        context=context,
+        dataset=reader.get(Dataset, evidence.dataset),
+        reviews=reviews,
+        record=record,
+    )
+
+
+def _reviews(reader: Reader, evidence: Evidence) -> tuple[Review, ...]:
+    """Return the reviews of this evidence and of every change request that rests on it."""
+    changes = reader.find(ChangeRequest, evidence=evidence.id)
+    subjects = [evidence.id, *(change.id for change in changes)]
+    return tuple(review for subject in subjects for review in reader.find(Review, subject=subject))
+
+
+def _manifestations(
+    reader: Reader, evidence: Evidence, reviews: Sequence[Review]
+) -> tuple[Manifestation, ...]:
+    digests = dict.fromkeys([evidence.digest, *(review.subject_digest for review in reviews)])
+    return tuple(
+        Manifestation(
+            printed_name=signature.printed_name,
+            signer=signature.signer,
+            meaning=signature.meaning,
+            signed_us=signature.signed_us,
+            record=f"{signature.record_type} {signature.record}",
+            record_digest=signature.record_digest,
+        )
+        for digest in digests
+        for signature in reader.find(Signature, record_digest=digest)
+    )
