@@ -21,7 +21,8 @@ from governance.ledger.core.receipt import build_receipt
 from governance.ledger.store.live import LiveLog
 from governance.ledger.store.tables import Row
 from governance.ledger.store.view import LedgerView
-from governance.storage.chain import Draft, SqlRow
+from governance.storage.bulk import SqlRow, insert_rows
+from governance.storage.chain import Draft
 from governance.storage.errors import IdempotencyMismatch
 from governance.storage.ports import CommittedAnswer, PendingAnswer, Reader, Recorded
 from governance.storage.private_tables import IdempotencyRow, ObservationRow
@@ -91,10 +92,8 @@ class AnswerBatch:
 
     def write(self, connection: Connection) -> None:
         """Insert the rows, after the entries that they refer to."""
-        if self.observations:
-            connection.execute(_OBSERVATION.insert(), self.observations)
-        if self.idempotency:
-            connection.execute(_IDEMPOTENCY.insert(), self.idempotency)
+        insert_rows(connection, _OBSERVATION, self.observations)
+        insert_rows(connection, _IDEMPOTENCY, self.idempotency)
 
 
 def place_answers(
@@ -176,7 +175,7 @@ def _repeated(before: Stored, request_digest: str) -> Fate:
 def _decided_again(
     queued: QueuedAnswer, reader: Reader, draft: Draft, sealer: Sealer, now_us: int
 ) -> tuple[PendingAnswer, Prepared]:
-    pending, epoch = queued.pending, draft.head.standing_epoch
+    pending, epoch = queued.pending, draft.standing_epoch
     over = pending.until_us is not None and now_us >= pending.until_us
     if pending.redecide is None or (pending.epoch == epoch and not over):
         return pending, queued.prepared
@@ -189,12 +188,7 @@ def _decided_again(
 def _observations(placed: Placed) -> list[SqlRow]:
     key_id = None if placed.prepared.body is None else placed.prepared.body.key_id
     return [
-        {
-            "seq": placed.recorded.seq,
-            "position": position,
-            "codes": canonical.dumps(list(codes)).decode(),
-            "key_id": key_id,
-        }
+        (placed.recorded.seq, position, canonical.dumps(list(codes)).decode(), key_id)
         for position, codes in enumerate(placed.pending.observations)
     ]
 
@@ -203,21 +197,12 @@ def _remember(batch: AnswerBatch, placed: Placed, asked: tuple[str, str, str]) -
     caller, key, request_digest = asked
     # With a body the reply is in it, sealed and erasable; it is not kept a second time.
     reply = placed.pending.reply if placed.prepared.body is None else None
-    batch.idempotency.append(
-        {
-            "caller": caller,
-            "key": key,
-            "request_digest": request_digest,
-            "seq": placed.recorded.seq,
-            "status": placed.pending.status,
-            "reply": reply,
-            "created_us": placed.recorded.t_us,
-        }
-    )
+    seq, status, t_us = placed.recorded.seq, placed.pending.status, placed.recorded.t_us
+    batch.idempotency.append((caller, key, request_digest, seq, status, reply, t_us))
     return Stored(
         request_digest=request_digest,
-        seq=placed.recorded.seq,
-        status=placed.pending.status,
+        seq=seq,
+        status=status,
         reply=reply,
     )
 

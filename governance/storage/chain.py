@@ -7,22 +7,30 @@ where the transaction is lost, the draft is thrown away. Only a committed draft 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TypeAlias
+from typing import Final
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, bindparam, select, update
 
 from governance.ledger.core.merkle import Frontier
 from governance.ledger.core.record import Entry, encode_entry, genesis_prev, leaf_hash
 from governance.ledger.store.tables import BodyRow, EntryRow, LogHeadRow, Row
+from governance.storage.bulk import SqlRow, insert_rows
+from governance.storage.errors import StoredOtherwise
 from governance.storage.ports import Recorded
 from governance.storage.sealing import Prepared
-
-SqlValue: TypeAlias = str | bytes | int | bool | None
-SqlRow: TypeAlias = dict[str, SqlValue]
 
 _HEAD = Row.metadata.tables[LogHeadRow.__tablename__]
 _ENTRY = Row.metadata.tables[EntryRow.__tablename__]
 _BODY = Row.metadata.tables[BodyRow.__tablename__]
+
+_READ: Final = select(_HEAD).where(_HEAD.c.id == 1)
+_READ_LOCKED: Final = _READ.with_for_update()
+_MOVE: Final = update(_HEAD).where(_HEAD.c.id == 1)
+_STORED: Final = (
+    select(_ENTRY.c.seq, _ENTRY.c.env, _ENTRY.c.leaf)
+    .where(_ENTRY.c.seq >= bindparam("first"))
+    .order_by(_ENTRY.c.seq)
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,7 +58,7 @@ class Head:
             last_t_us=0,
         )
 
-    def row(self) -> SqlRow:
+    def row(self) -> dict[str, str | bytes | int]:
         """Return the columns that a commit writes."""
         return {
             "origin": self.origin,
@@ -65,8 +73,7 @@ class Head:
 
 def read_head(connection: Connection, *, lock: bool) -> Head | None:
     """Return the head, or None in a database without a log; `lock` holds it on PostgreSQL."""
-    query = select(_HEAD).where(_HEAD.c.id == 1)
-    row = connection.execute(query.with_for_update() if lock else query).mappings().first()
+    row = connection.execute(_READ_LOCKED if lock else _READ).mappings().first()
     if row is None:
         return None
     return Head(
@@ -88,7 +95,7 @@ def insert_head(connection: Connection, head: Head) -> None:
 def take_epoch(connection: Connection, head: Head) -> Head:
     """Take the next fencing epoch, so that a pen that still holds the last one stops."""
     taken = replace(head, epoch=head.epoch + 1)
-    connection.execute(update(_HEAD).where(_HEAD.c.id == 1), {"epoch": taken.epoch})
+    connection.execute(_MOVE, {"epoch": taken.epoch})
     return taken
 
 
@@ -96,9 +103,11 @@ def take_epoch(connection: Connection, head: Head) -> Head:
 class Mark:
     """A state of a draft to which it can be rewound."""
 
-    head: Head
     entries: int
     bodies: int
+    head_leaf: bytes
+    standing_epoch: int
+    last_t_us: int
 
 
 class Draft:
@@ -106,74 +115,107 @@ class Draft:
 
     def __init__(self, head: Head) -> None:
         self.base = head
-        self.head = head
         self.entries: list[SqlRow] = []
         self.bodies: list[SqlRow] = []
         self.leaves: list[bytes] = []
+        self.head_leaf = head.head_leaf
+        self.standing_epoch = head.standing_epoch
+        self.last_t_us = head.last_t_us
+
+    @property
+    def next_seq(self) -> int:
+        """The number of the next entry."""
+        return self.base.next_seq + len(self.entries)
+
+    @property
+    def first_event_id(self) -> str | None:
+        """The event id of the first entry, None without one."""
+        return str(self.entries[0][1]) if self.entries else None
 
     def append(self, prepared: Prepared, *, t_us: int) -> tuple[Recorded, bytes]:
         """Give the entry its place; return where, and the envelope's bytes."""
-        head, body = self.head, prepared.body
+        seq, event_id, body = self.next_seq, prepared.event_id, prepared.body
         env = encode_entry(
             Entry(
-                seq=head.next_seq,
-                event_id=prepared.event_id,
+                seq=seq,
+                event_id=event_id,
                 kind=prepared.kind,
                 facts_c=prepared.facts_c,
                 body_c=None if body is None else body.commitment,
-                prev=head.head_leaf,
+                prev=self.head_leaf,
                 t_us=t_us,
             )
         )
         leaf = leaf_hash(env)
+        self.entries.append((seq, event_id, env, leaf, prepared.facts, prepared.facts_salt))
         self.leaves.append(leaf)
-        self.entries.append(
-            {
-                "seq": head.next_seq,
-                "event_id": prepared.event_id,
-                "env": env,
-                "leaf": leaf,
-                "facts": prepared.facts,
-                "facts_salt": prepared.facts_salt,
-            }
-        )
         if body is not None:
+            sealed = body.sealed
             self.bodies.append(
-                {
-                    "seq": head.next_seq,
-                    "key_id": body.key_id,
-                    "nonce": body.sealed.nonce,
-                    "ciphertext": body.sealed.ciphertext,
-                    "key_commitment": body.sealed.key_commitment,
-                    "salt": body.salt,
-                }
+                (
+                    seq,
+                    body.key_id,
+                    sealed.nonce,
+                    sealed.ciphertext,
+                    sealed.key_commitment,
+                    body.salt,
+                    None,
+                )
             )
-        self.head = replace(
-            head,
-            next_seq=head.next_seq + 1,
-            head_leaf=leaf,
-            frontier=head.frontier.push(leaf),
-            standing_epoch=head.standing_epoch + prepared.touches_standing,
-            last_t_us=t_us,
-        )
-        return Recorded(seq=head.next_seq, event_id=prepared.event_id, t_us=t_us), env
+        self.head_leaf = leaf
+        self.standing_epoch += prepared.touches_standing
+        self.last_t_us = t_us
+        return Recorded(seq=seq, event_id=event_id, t_us=t_us), env
 
     def mark(self) -> Mark:
         """Return the present state."""
-        return Mark(head=self.head, entries=len(self.entries), bodies=len(self.bodies))
+        return Mark(
+            entries=len(self.entries),
+            bodies=len(self.bodies),
+            head_leaf=self.head_leaf,
+            standing_epoch=self.standing_epoch,
+            last_t_us=self.last_t_us,
+        )
 
     def rewind(self, mark: Mark) -> None:
         """Forget everything after `mark`."""
-        self.head = mark.head
         del self.entries[mark.entries :]
         del self.leaves[mark.entries :]
         del self.bodies[mark.bodies :]
+        self.head_leaf = mark.head_leaf
+        self.standing_epoch = mark.standing_epoch
+        self.last_t_us = mark.last_t_us
 
     def write(self, connection: Connection) -> None:
         """Insert the entries and bodies and move the head, in the caller's transaction."""
         if not self.entries:
             return
-        connection.execute(_ENTRY.insert(), self.entries)
-        if self.bodies:
-            connection.execute(_BODY.insert(), self.bodies)
-        connection.execute(update(_HEAD).where(_HEAD.c.id == 1), self.head.row())
+        insert_rows(connection, _ENTRY, self.entries)
+        insert_rows(connection, _BODY, self.bodies)
+        head = replace(
+            self.base,
+            next_seq=self.next_seq,
+            head_leaf=self.head_leaf,
+            frontier=self.base.frontier.extend(self.leaves),
+            standing_epoch=self.standing_epoch,
+            last_t_us=self.last_t_us,
+        )
+        connection.execute(_MOVE, head.row())
+
+    def read_back(self, connection: Connection) -> None:
+        """Compare what the database returns with what was hashed, before it is committed.
+
+        Raises StoredOtherwise. One bit that flipped between hashing and storing once ended a
+        public log (ledger reference, attack 24); here the transaction is rolled back instead.
+        """
+        if not self.entries:
+            return
+        stored = connection.execute(_STORED, {"first": self.base.next_seq}).all()
+        hashed = list(enumerate(self.leaves, start=self.base.next_seq))
+        if [(seq, leaf_hash(env)) for seq, env, _ in stored] != hashed or [
+            (seq, leaf) for seq, _, leaf in stored
+        ] != hashed:
+            raise StoredOtherwise(
+                "the database returns other bytes than were written",
+                next_step="Check memory and disk of the machine; nothing was committed.",
+            )

@@ -8,8 +8,8 @@ waiting for company makes everybody later. The order of a batch:
  3 acts, each in a savepoint     a refused act leaves nothing and does not spoil its neighbours
  4 answers                       standing is compared once more, then one place each
  5 write entries, rows, head     a few statements for the whole batch
- 6 COMMIT                        durable (P2)
- 7 read back                     the leaves are computed again from what the database returns
+ 6 read back                     the leaves are computed again from what the database returns
+ 7 COMMIT                        durable (P2)
  8 sign, append to the note file the note also goes into the next commit
  9 release                       futures end; answers carry a receipt with a real proof
 
@@ -57,9 +57,15 @@ from governance.storage.answers import (
     place_answers,
     replayed,
 )
-from governance.storage.chain import Draft, Head, SqlRow, read_head, take_epoch
+from governance.storage.bulk import SqlRow, insert_rows
+from governance.storage.chain import Draft, Head, read_head, take_epoch
 from governance.storage.engine import writer_engine
-from governance.storage.errors import AuditUnavailable, SettingRefused, audit_unavailable
+from governance.storage.errors import (
+    AuditUnavailable,
+    SettingRefused,
+    StoredOtherwise,
+    audit_unavailable,
+)
 from governance.storage.ports import CommittedAnswer, PendingAnswer, Unit
 from governance.storage.private_tables import OutcomeTableRow
 from governance.storage.reader import SqlReader
@@ -71,7 +77,7 @@ T = TypeVar("T")
 MAX_BATCH: Final = 1024
 SKEW_US: Final = 1_000_000
 _CLOSE: Final = object()
-_STORAGE_FAULTS: Final = (SQLAlchemyError, OSError, SettingRefused)
+_STORAGE_FAULTS: Final = (SQLAlchemyError, OSError, SettingRefused, StoredOtherwise)
 
 _ENTRY = Row.metadata.tables[EntryRow.__tablename__]
 _OUTCOME = Row.metadata.tables[OutcomeTableRow.__tablename__]
@@ -272,9 +278,9 @@ class Committer:
             now_us=now_us,
         )
         draft.write(connection)
-        if outcomes:
-            connection.execute(_OUTCOME.insert(), outcomes)
+        insert_rows(connection, _OUTCOME, outcomes)
         placed.write(connection)
+        draft.read_back(connection)
         return Staged(draft=draft, acts=done, answers=placed)
 
     def _act(
@@ -339,7 +345,7 @@ class Committer:
 
     def _instant(self, draft: Draft) -> int:
         """Return the batch's instant; a wall clock that jumped backwards is itself an entry."""
-        wall_us, last_us = self._clock.now_us(), draft.head.last_t_us
+        wall_us, last_us = self._clock.now_us(), draft.last_t_us
         before_us = last_us if self._wall_us is None else self._wall_us
         now_us = max(wall_us, last_us)
         if wall_us < before_us - SKEW_US:
@@ -365,11 +371,9 @@ class Committer:
         self._wall_us = self._clock.now_us()
         self._unsaved = None
         draft = staged.draft
-        self._epoch = draft.head.epoch
-        if draft.entries:
-            self._read_back(draft)
-            self._live.extend(draft.leaves)
-        self._standing_epoch = draft.head.standing_epoch
+        self._epoch = draft.base.epoch
+        self._live.extend(draft.leaves)
+        self._standing_epoch = draft.standing_epoch
         size = self._live.tree.size
         if size == self._live.published_size:
             return
@@ -381,28 +385,6 @@ class Committer:
         except OSError as error:
             raise audit_unavailable("the signed checkpoint could not be kept") from error
         self._live.publish(size=size, note=note)
-
-    def _read_back(self, draft: Draft) -> None:
-        """Compare what was stored with what was hashed, before it is signed for ever.
-
-        One flipped bit between the two once ended a public log (ledger reference, attack 24).
-        """
-        query = (
-            select(_ENTRY.c.seq, _ENTRY.c.env, _ENTRY.c.leaf)
-            .where(_ENTRY.c.seq >= draft.base.next_seq, _ENTRY.c.seq < draft.head.next_seq)
-            .order_by(_ENTRY.c.seq)
-        )
-        try:
-            with self._connected() as connection, connection.begin():
-                stored = connection.execute(query).all()
-        except _STORAGE_FAULTS as error:
-            self._drop()
-            raise audit_unavailable("the entry could not be read back") from error
-        if len(stored) != len(draft.entries):
-            raise LedgerTampered("committed entries are missing", sequence=draft.base.next_seq)
-        for at, (seq, env, leaf) in enumerate(stored):
-            if seq != draft.base.next_seq + at or not leaf_hash(env) == leaf == draft.leaves[at]:
-                raise LedgerTampered("it is stored otherwise than it was written", sequence=seq)
 
     def _release(self, staged: Staged) -> None:
         for act, result, error in staged.acts:
@@ -444,9 +426,10 @@ class Committer:
 
     def _stands(self, staged: Staged) -> bool:
         """Ask a new connection whether a commit whose end was not seen stands after all."""
-        if not staged.draft.entries:
+        event_id = staged.draft.first_event_id
+        if event_id is None:
             return False
-        query = select(_ENTRY.c.seq).where(_ENTRY.c.event_id == staged.draft.entries[0]["event_id"])
+        query = select(_ENTRY.c.seq).where(_ENTRY.c.event_id == event_id)
         try:
             with self._connected() as connection, connection.begin():
                 return connection.execute(query).first() is not None

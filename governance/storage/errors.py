@@ -32,6 +32,13 @@ class WrongRevision(GovernanceError):
     http_status = 503
 
 
+class StoredOtherwise(GovernanceError):
+    """What was written does not come back as it was: a fault of memory, disk or driver."""
+
+    code = "storage.stored_otherwise"
+    http_status = 503
+
+
 def audit_unavailable(why: str) -> AuditUnavailable:
     """Return the refusal that a caller gets when the record cannot be kept."""
     return AuditUnavailable(

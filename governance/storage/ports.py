@@ -57,7 +57,7 @@ class Reader(Protocol):
         """Return the record with this id, or raise NotFound."""
         ...
 
-    def find(self, kind: type[R], **equals: str | int | bool | None) -> list[R]:
+    def find(self, kind: type[R], /, **equals: str | int | bool | None) -> list[R]:
         """Return the records whose columns equal the given values, in order of creation."""
         ...
 
@@ -88,7 +88,10 @@ class Unit(Reader, Protocol):
         ...
 
     def put_blob(self, content: bytes, *, media_type: str) -> str:
-        """Store content by its SHA-256 and return that; storing it again changes nothing."""
+        """Store content by its SHA-256 and return that; storing it again changes nothing.
+
+        The unit's next `record` names it in its facts, so an act ends with an entry, not a blob.
+        """
         ...
 
     def new_key(self) -> str:
@@ -96,7 +99,10 @@ class Unit(Reader, Protocol):
         ...
 
     def put_outcomes(self, rows: Sequence[OutcomeRow]) -> None:
-        """Store outcome rows beside the entry whose body holds them."""
+        """Store outcome rows beside the next entry, of kind `outcome.recorded`.
+
+        Its body is `storage.unit.outcomes_body(rows)`; they can be read after the commit.
+        """
         ...
 
     def record(
@@ -151,8 +157,16 @@ class CommittedAnswer:
 class Pen(Protocol):
     """The one writer of the process: a queue, a thread, a connection."""
 
+    @property
+    def standing_epoch(self) -> int:
+        """The standing epoch after this process's last commit: what answers are decided under."""
+        ...
+
     def commit(self, write: Callable[[Unit], T]) -> T:
-        """Run `write` in a transaction of its own fate and return when it is durable."""
+        """Run `write` in a transaction of its own fate and return when it is durable.
+
+        `write` may run twice, where the first transaction was lost: it acts on the unit alone.
+        """
         ...
 
     def answer(self, pending: PendingAnswer) -> Future[CommittedAnswer]:

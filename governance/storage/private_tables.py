@@ -76,7 +76,7 @@ class CredentialRow(Row, table=True):
     changed_us: int = Field(sa_type=BigInteger)
 
 
-class SessionRow(Row, table=True):
+class SessionTableRow(Row, table=True):
     """An open session by the SHA-256 of its token."""
 
     __tablename__ = "session"
@@ -103,12 +103,11 @@ class ClientSecretRow(Row, table=True):
 
 
 class SignInFailureRow(Row, table=True):
-    """A refused sign-in, counted by who was tried and from where."""
+    """A refused sign-in, counted by who was tried."""
 
     __tablename__ = "sign_in_failure"
-    __table_args__ = (Index(None, "subject", "at_us"),)
+    __table_args__ = (Index(None, "person", "at_us"),)
 
     id: int | None = Field(default=None, sa_type=POSITION, primary_key=True)
-    subject: str
-    peer: str
+    person: str
     at_us: int = Field(sa_type=BigInteger)

@@ -12,7 +12,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from governance.errors import NotFound
 from governance.ledger.core.errors import LedgerTampered
-from governance.ledger.store.tables import BlobRow, LogHeadRow, Row
+from governance.ledger.store.tables import BlobRow, Row
 from governance.registry.records import Record
 from governance.storage.errors import audit_unavailable
 from governance.storage.ports import OutcomeRow, Reader
@@ -23,7 +23,6 @@ from governance.storage.tables import table_of
 R = TypeVar("R", bound=Record)
 
 _BLOB = Row.metadata.tables[BlobRow.__tablename__]
-_HEAD = Row.metadata.tables[LogHeadRow.__tablename__]
 _OUTCOME = Row.metadata.tables[OutcomeTableRow.__tablename__]
 
 
@@ -49,7 +48,7 @@ class SqlReader:
             )
         return record
 
-    def find(self, kind: type[R], **equals: str | int | bool | None) -> list[R]:
+    def find(self, kind: type[R], /, **equals: str | int | bool | None) -> list[R]:
         """Return the records whose columns equal the given values, in order of creation."""
         table = table_of(kind)
         query = _columns(kind)
@@ -82,11 +81,6 @@ class SqlReader:
             query = query.where(table.month <= through_month)
         rows = self.connection.execute(query.order_by(table.seq, table.position)).mappings()
         return [OutcomeRow(**row) for row in rows]
-
-    def standing_epoch(self) -> int:
-        """Return the number of entries so far that may have moved a model's standing."""
-        epoch: int = self.connection.execute(select(_HEAD.c.standing_epoch)).scalar_one()
-        return epoch
 
 
 def reader_factory(engine: Engine) -> Callable[[], AbstractContextManager[Reader]]:

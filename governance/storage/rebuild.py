@@ -24,6 +24,7 @@ from governance.ledger.core.errors import BodyUnreadable, LedgerTampered, NotCan
 from governance.ledger.core.record import decode_entry
 from governance.ledger.store.keys import KeyDestroyed, KeyStore, KeyUnknown
 from governance.ledger.store.tables import BlobRow, BodyRow, EntryRow, Row
+from governance.storage.bulk import SqlRow
 from governance.storage.chain import read_head
 from governance.storage.ports import OutcomeRow
 from governance.storage.private_tables import OutcomeTableRow
@@ -203,7 +204,7 @@ def _compare_outcomes(connection: Connection, origin: str, keys: KeyStore) -> tu
         told = _told(row, origin, keys)
         for position in range(max(len(told), len(rows))):
             says = outcome_values(told[position], seq, position) if position < len(told) else None
-            has = dict(rows[position]) if position < len(rows) else None
+            has = rows[position] if position < len(rows) else None
             if says != has:
                 raise LedgerTampered(
                     f"table outcome row {seq}/{position} column {_differing(says, has)}: "
@@ -216,11 +217,11 @@ def _compare_outcomes(connection: Connection, origin: str, keys: KeyStore) -> tu
     return compared, erased
 
 
-def _outcomes_by_entry(connection: Connection) -> dict[int, list[RowMapping]]:
-    found: dict[int, list[RowMapping]] = {}
+def _outcomes_by_entry(connection: Connection) -> dict[int, list[SqlRow]]:
+    found: dict[int, list[SqlRow]] = {}
     query = select(_OUTCOME).order_by(_OUTCOME.c.seq, _OUTCOME.c.position)
-    for row in connection.execute(query).mappings():
-        found.setdefault(row["seq"], []).append(row)
+    for row in connection.execute(query):
+        found.setdefault(row.seq, []).append(tuple(row))
     return found
 
 
@@ -300,7 +301,8 @@ def _place(seq: object) -> int | None:
     return seq if isinstance(seq, int) else None
 
 
-def _differing(says: Mapping[str, object] | None, has: Mapping[str, object] | None) -> str:
+def _differing(says: SqlRow | None, has: SqlRow | None) -> str:
     if says is None or has is None:
         return "(all)"
-    return next((name for name in says if not _same(says[name], has.get(name))), "(none)")
+    pairs = zip(_OUTCOME.c.keys(), says, has, strict=True)
+    return next((name for name, one, other in pairs if not _same(one, other)), "(none)")

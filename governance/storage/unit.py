@@ -14,7 +14,8 @@ from governance.ledger.core.canonical import Json
 from governance.ledger.store.keys import KeyStore
 from governance.ledger.store.tables import BlobRow, Row
 from governance.registry.records import Record
-from governance.storage.chain import Draft, SqlRow
+from governance.storage.bulk import SqlRow
+from governance.storage.chain import Draft
 from governance.storage.ports import Body, OutcomeRow, Recorded
 from governance.storage.projection import (
     Insert,
@@ -68,7 +69,7 @@ class SqlUnit(SqlReader):
     @property
     def next_seq(self) -> int:
         """The ledger position that the next `record` of this unit takes."""
-        return self._draft.head.next_seq
+        return self._draft.next_seq
 
     def next_id(self, kind: type[Record], *, prefix: str) -> str:
         """Return the next free id of the kind, e.g. "R-7"; ids are never used again.
@@ -219,14 +220,14 @@ def outcomes_body(rows: Sequence[OutcomeRow]) -> bytes:
 
 
 def outcome_values(row: OutcomeRow, seq: int, position: int) -> SqlRow:
-    """Return one outcome as its table holds it."""
-    return {
-        "seq": seq,
-        "position": position,
-        "batch": row.batch,
-        "model": row.model,
-        "series": row.series,
-        "month": row.month,
-        "value": row.value,
-        "known_us": row.known_us,
-    }
+    """Return one outcome in the order of its table's columns."""
+    return (
+        seq,
+        position,
+        row.batch,
+        row.model,
+        row.series,
+        row.month,
+        row.value,
+        row.known_us,
+    )

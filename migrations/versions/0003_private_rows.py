@@ -128,9 +128,8 @@ def _create_sign_in_failure() -> None:
     op.create_table(
         "sign_in_failure",
         sa.Column("id", POSITION, nullable=False),
-        sa.Column("subject", sa.String(), nullable=False),
-        sa.Column("peer", sa.String(), nullable=False),
+        sa.Column("person", sa.String(), nullable=False),
         sa.Column("at_us", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("id", name="pk_sign_in_failure"),
     )
-    op.create_index("ix_sign_in_failure_subject_at_us", "sign_in_failure", ["subject", "at_us"])
+    op.create_index("ix_sign_in_failure_person_at_us", "sign_in_failure", ["person", "at_us"])
