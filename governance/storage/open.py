@@ -123,6 +123,44 @@ def open_storage(home: Home, *, clock: Clock, check_rows: bool = True) -> Iterat
         )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Inspected:
+    """The stored log of a home, read without owning it. `rebuild` as in `Storage`."""
+
+    ledger: LedgerView
+    rebuild: Callable[[], RebuildReport]
+
+
+@contextmanager
+def inspect_storage(home: Home) -> Iterator[Inspected]:
+    """Read the home for the length of the block, beside a server that owns it or without one.
+
+    Needs no lock and writes nothing. Raises WrongRevision, SettingRefused or LedgerTampered.
+    """
+    with ExitStack() as stack:
+        if home.is_sqlite and not home.database_path.exists():
+            raise LedgerTampered(f"{home.database_path.name} is missing from the home")
+        engine = reader_engine(home.database)
+        stack.callback(engine.dispose)
+        schema.check(engine)
+        keys = FileKeyStore(home.keys_dir)
+        stack.callback(keys.close)
+        vkey = VerifierKey.of(home.log_key(), name=home.origin)
+        live = _derive(engine, home, vkey)
+        ledger = LedgerView(
+            engine=engine,
+            live=live,
+            keys=keys,
+            vkey=vkey,
+            policy_text=home.policy_path.read_text(encoding="utf-8"),
+            notes_path=home.checkpoints_log,
+            refresh=lambda: None,
+        )
+        yield Inspected(
+            ledger=ledger, rebuild=lambda: rebuild_check(engine, origin=home.origin, keys=keys)
+        )
+
+
 def _populate(home: Home, clock: Clock) -> None:
     engine = writer_engine(home.database)
     keys = FileKeyStore(home.keys_dir)

@@ -146,6 +146,8 @@ class DocumentRow(GovernedRow, table=True):
     author: str
     registered_us: int = Field(sa_type=BigInteger)
     in_force_us: int | None = Field(default=None, sa_type=BigInteger)
+    in_force_seq: int | None = Field(default=None, sa_type=BigInteger)
+    in_force_seq: int | None = Field(default=None, sa_type=BigInteger)
 
 
 class DatasetRow(GovernedRow, table=True):
@@ -207,9 +209,12 @@ class ChangeRequestRow(GovernedRow, table=True):
     author: str
     summary: str
     plan: str
+    modification: str
     evidence: str | None = None
     verdict: str | None = None
+    change_class: str | None = None
     opened_us: int = Field(sa_type=BigInteger)
+    submitted_us: int | None = Field(default=None, sa_type=BigInteger)
 
 
 class EvidenceRow(GovernedRow, table=True):

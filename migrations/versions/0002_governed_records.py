@@ -118,6 +118,8 @@ def _create_document() -> None:
         sa.Column("author", sa.String(), nullable=False),
         sa.Column("registered_us", sa.BigInteger(), nullable=False),
         sa.Column("in_force_us", sa.BigInteger(), nullable=True),
+        sa.Column("in_force_seq", sa.BigInteger(), nullable=True),
+        sa.Column("in_force_seq", sa.BigInteger(), nullable=True),
         sa.CheckConstraint("length(digest) = 64", name=op.f("ck_document_digest")),
         sa.CheckConstraint("number >= 1", name=op.f("ck_document_number")),
         sa.CheckConstraint("length(source_digest) = 64", name=op.f("ck_document_source_digest")),
@@ -194,9 +196,12 @@ def _create_change_request() -> None:
         sa.Column("author", sa.String(), nullable=False),
         sa.Column("summary", sa.String(), nullable=False),
         sa.Column("plan", sa.String(), nullable=False),
+        sa.Column("modification", sa.String(), nullable=False),
         sa.Column("evidence", sa.String(), nullable=True),
         sa.Column("verdict", sa.String(), nullable=True),
+        sa.Column("change_class", sa.String(), nullable=True),
         sa.Column("opened_us", sa.BigInteger(), nullable=False),
+        sa.Column("submitted_us", sa.BigInteger(), nullable=True),
         sa.CheckConstraint(
             "state IN ('draft', 'submitted', 'evaluated', 'under_review', "
             "'returned', 'approved', 'rejected', 'abandoned', 'superseded')",
