@@ -1,0 +1,58 @@
+"""GET /healthz, /readyz, /metrics: for whoever keeps the server running. No credential, no data."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter, Request
+from starlette.responses import JSONResponse, PlainTextResponse, Response
+
+from governance.api.context import Context, context_of
+from governance.errors import GovernanceError
+
+router = APIRouter(tags=["health"])
+
+
+@router.get("/healthz", summary="Is the process alive?")
+async def healthz() -> dict[str, str]:
+    """Answer; nothing is looked at."""
+    return {"status": "alive"}
+
+
+@router.get("/readyz", summary="May it be asked?")
+def readyz(request: Request) -> Response:
+    """Say whether the ledger can be written and every artifact in service is the registered one.
+
+    The schema's revision was checked when the home was opened: a wrong one never serves.
+    """
+    context = context_of(request)
+    checks = {"ledger": _ledger(context), "artifacts": _artifacts(context)}
+    ready = all(found == "ok" for found in checks.values())
+    return JSONResponse(
+        {"status": "ready" if ready else "not ready", "checks": checks},
+        status_code=200 if ready else 503,
+    )
+
+
+@router.get("/metrics", summary="Counters for Prometheus", response_class=PlainTextResponse)
+def metrics(request: Request) -> PlainTextResponse:
+    """Return this process's counters; no label holds anything that a caller sent (P15)."""
+    context = context_of(request)
+    size, _root = context.deployment.ledger.head()
+    text = context.metrics.text({"vigil_ledger_size": size})
+    return PlainTextResponse(text, media_type="text/plain; version=0.0.4")
+
+
+def _ledger(context: Context) -> str:
+    """Take the pen once, writing nothing: the lock, the head and the disk answer, or do not."""
+    try:
+        context.deployment.pen.commit(lambda _unit: None)
+    except GovernanceError as error:
+        return error.code
+    return "ok"
+
+
+def _artifacts(context: Context) -> str:
+    try:
+        faults = context.state.artifact_faults()
+    except GovernanceError as error:
+        return error.code
+    return "gate.digest_mismatch" if faults else "ok"

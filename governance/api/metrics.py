@@ -1,0 +1,78 @@
+"""Counters and one histogram in the Prometheus text format, 0.0.4; nothing leaves by itself (P15).
+
+Every label value comes from a closed set of our own (a route's name, a status, a reason code, a
+registered model), never from a request, so a metric can hold no patient data and no scan of
+addresses can make the series grow.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections import Counter
+from typing import Final
+
+_BOUNDS_S: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
+
+
+class Metrics:
+    """What this process counted since it started."""
+
+    def __init__(self) -> None:
+        self._requests: Counter[tuple[str, int]] = Counter()
+        self._answers: Counter[tuple[str, str]] = Counter()
+        self._refusals: Counter[str] = Counter()
+        self._durations = [0] * (len(_BOUNDS_S) + 1)
+        self._seconds = 0.0
+
+    def request(self, route: str, status: int) -> None:
+        """Count a response."""
+        self._requests[route, status] += 1
+
+    def predicted(self, seconds: float) -> None:
+        """Count a prediction's time from the head of the request to its recorded answer."""
+        self._durations[bisect_left(_BOUNDS_S, seconds)] += 1
+        self._seconds += seconds
+
+    def rows(self, model: str, disposition: str, count: int) -> None:
+        """Count answered rows of a registered model."""
+        self._answers[model, disposition] += count
+
+    def refusal(self, code: str) -> None:
+        """Count a refusal, recorded or not."""
+        self._refusals[code] += 1
+
+    def text(self, gauges: dict[str, int]) -> str:
+        """Return the page; `gauges` are read at this moment by the caller."""
+        lines: list[str] = []
+        _head(lines, "vigil_requests_total", "counter", "Responses by route and status.")
+        for (route, status), count in sorted(self._requests.items()):
+            lines.append(f'vigil_requests_total{{route="{route}",status="{status}"}} {count}')
+        _head(lines, "vigil_rows_total", "counter", "Rows by model and disposition.")
+        for (model, disposition), count in sorted(self._answers.items()):
+            labels = f'model="{model}",disposition="{disposition}"'
+            lines.append(f"vigil_rows_total{{{labels}}} {count}")
+        _head(lines, "vigil_refusals_total", "counter", "Refusals by reason code.")
+        for code, count in sorted(self._refusals.items()):
+            lines.append(f'vigil_refusals_total{{code="{code}"}} {count}')
+        self._histogram(lines)
+        for name, value in sorted(gauges.items()):
+            _head(lines, name, "gauge", "Read when this page was made.")
+            lines.append(f"{name} {value}")
+        return "\n".join(lines) + "\n"
+
+    def _histogram(self, lines: list[str]) -> None:
+        name = "vigil_predict_seconds"
+        _head(lines, name, "histogram", "Seconds to a recorded answer or refusal.")
+        total = 0
+        for bound, count in zip(_BOUNDS_S, self._durations, strict=False):
+            total += count
+            lines.append(f'{name}_bucket{{le="{bound:g}"}} {total}')
+        total += self._durations[-1]
+        lines.append(f'{name}_bucket{{le="+Inf"}} {total}')
+        lines.append(f"{name}_sum {self._seconds:.6f}")
+        lines.append(f"{name}_count {total}")
+
+
+def _head(lines: list[str], name: str, kind: str, text: str) -> None:
+    lines.append(f"# HELP {name} {text}")
+    lines.append(f"# TYPE {name} {kind}")

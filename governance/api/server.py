@@ -1,0 +1,112 @@
+"""The server process: it owns the home, listens on a port and on the home's socket, and ends.
+
+Everything is joined here: deployment, API, operations' door and console. uvicorn is started from
+code, never by its own command, whose default puts the working directory on the path (ADR 0002).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+import uvicorn
+
+from governance.adapters.compute import ProcessCompute
+from governance.api.app import create_app
+from governance.api.asgi import App, Receive, Scope, Send
+from governance.api.operations_door import is_operation, operations_door
+from governance.deployment import Deployment, open_deployment
+from governance.errors import GovernanceError
+
+BACKLOG: Final = 2048
+SHUTDOWN_SECONDS: Final = 10
+
+
+class AddressInUse(GovernanceError):
+    """The port is taken, or may not be used."""
+
+    code = "server.address_in_use"
+    http_status = 503
+
+
+def serve_home(
+    root: Path, *, host: str | None, port: int | None, ready: Callable[[str], None]
+) -> None:
+    """Own the home at `root` and serve it until the process is told to end.
+
+    `ready` is called with the address once both sockets listen. Raises HomeOwned, LedgerTampered,
+    WrongRevision or AddressInUse before anything is served.
+    """
+    compute = ProcessCompute()
+    with contextlib.closing(compute), open_deployment(root, compute=compute) as deployment:
+        config = deployment.home.config.server
+        where = (host or config.host, config.port if port is None else port)
+        with _listening(deployment, *where) as (network, local):
+            ready(f"http://{where[0]}:{network.getsockname()[1]}")
+            server(application(deployment)).run(sockets=[network, local])
+
+
+def application(deployment: Deployment) -> App:
+    """Return the whole application over an open deployment."""
+    from governance.console.deployment_desk import create_console
+
+    api = create_app(deployment, mount={"/": create_console(deployment)})
+    door = operations_door(deployment)
+
+    async def route(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and is_operation(scope["path"]):
+            await door(scope, receive, send)
+        else:
+            await api(scope, receive, send)
+
+    return route
+
+
+def server(app: App) -> uvicorn.Server:
+    """Return a uvicorn server as we run it: one worker, no access log (P15), bounded shutdown."""
+    return uvicorn.Server(
+        uvicorn.Config(
+            app,
+            log_level="warning",
+            access_log=False,
+            server_header=False,
+            date_header=False,
+            timeout_graceful_shutdown=SHUTDOWN_SECONDS,
+        )
+    )
+
+
+@contextmanager
+def _listening(
+    deployment: Deployment, host: str, port: int
+) -> Iterator[tuple[socket.socket, socket.socket]]:
+    path = deployment.home.socket_path
+    with contextlib.ExitStack() as stack:
+        network = stack.enter_context(network_socket(host, port))
+        # The home is ours by its lock, so a socket file that is there belongs to nobody.
+        path.unlink(missing_ok=True)
+        local = stack.enter_context(socket.socket(socket.AF_UNIX, socket.SOCK_STREAM))
+        before = os.umask(0o177)
+        try:
+            local.bind(str(path))
+        finally:
+            os.umask(before)
+        local.listen(BACKLOG)
+        stack.callback(path.unlink, missing_ok=True)
+        yield network, local
+
+
+def network_socket(host: str, port: int) -> socket.socket:
+    """Return a listening socket; raise AddressInUse where there is none to be had."""
+    try:
+        return socket.create_server((host, port), backlog=BACKLOG)
+    except OSError as error:
+        raise AddressInUse(
+            f"nothing can listen on {host}:{port}: {error.strerror}",
+            next_step="stop what listens there, or choose another port with --port",
+        ) from error
