@@ -147,7 +147,6 @@ class DocumentRow(GovernedRow, table=True):
     registered_us: int = Field(sa_type=BigInteger)
     in_force_us: int | None = Field(default=None, sa_type=BigInteger)
     in_force_seq: int | None = Field(default=None, sa_type=BigInteger)
-    in_force_seq: int | None = Field(default=None, sa_type=BigInteger)
 
 
 class DatasetRow(GovernedRow, table=True):

@@ -119,7 +119,6 @@ def _create_document() -> None:
         sa.Column("registered_us", sa.BigInteger(), nullable=False),
         sa.Column("in_force_us", sa.BigInteger(), nullable=True),
         sa.Column("in_force_seq", sa.BigInteger(), nullable=True),
-        sa.Column("in_force_seq", sa.BigInteger(), nullable=True),
         sa.CheckConstraint("length(digest) = 64", name=op.f("ck_document_digest")),
         sa.CheckConstraint("number >= 1", name=op.f("ck_document_number")),
         sa.CheckConstraint("length(source_digest) = 64", name=op.f("ck_document_source_digest")),
