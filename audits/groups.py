@@ -4,18 +4,20 @@ Definition: each metric is estimated in each group on the same origins; for ever
     difference (first minus second, in alphabetical order) is estimated with limits that hold for
     all pairs of a metric at once.
 Formula: psi(k, b) is the jackknife influence of block b on difference k (see `block_jackknife`),
-    se(k)^2 = sum over b of psi(k, b)^2. In each replicate one set of multipliers g(b) ~ N(0, 1) and
-    one w ~ chi^2 with q - 2 degrees of freedom are shared by all pairs:
-    T = max over k of |sum_b g(b) psi(k, b)| / se(k) / sqrt(w / (q - 2)).
-    The limits of difference k are its value -/+ the `level` quantile of T times se(k).
+    se(k)^2 = sum over b of psi(k, b)^2. In each replicate q - 1 independent vectors y(j), one entry
+    a pair, are drawn with the joint normal distribution N(0, Psi' Psi), as sums of the influences
+    with standard normal weights; T = max over k of sqrt(q - 1) |mean y(k)| / sd y(k). The limits of
+    difference k are its value -/+ the `level` quantile of T times se(k). Every pair has its own
+    standard deviation in T as in life; one pair alone gets the t quantile with q - 2 degrees.
 Source: Hothorn, Bretz and Westfall (2008), Biometrical Journal 50(3), 346-363, section 3 (max-t);
-    Chernozhukov, Chetverikov and Kato (2013), Annals of Statistics 41(6), 2786-2819 (multipliers
-    shared by all comparisons).
+    Romano and Wolf (2005), Journal of the American Statistical Association 100, 94-108, section 4
+    (studentised maxima from shared resamples).
 Assumptions: as in `block_jackknife`; a block keeps all groups together, so their dependence counts.
 Failure modes: limits are simultaneous within a metric, not over metrics. With five blocks only
     large differences can be shown; an interval that holds zero is not evidence of equality. A group
-    whose metric is undefined is listed with its reason and so are its pairs (P8).
-Cost: (blocks + 1) evaluations a group and metric; replicates x pairs x blocks multiplications.
+    whose metric is undefined is listed with its reason and so are its pairs (P8). Where four alike
+    groups were compared on five origins, some 95 % interval missed zero in 4 to 8 % of simulations.
+Cost: (blocks + 1) evaluations a group and metric; replicates x pairs x blocks^2 multiplications.
 """
 
 from __future__ import annotations
@@ -25,7 +27,7 @@ from dataclasses import dataclass
 from itertools import combinations
 from typing import TYPE_CHECKING, TypeAlias
 
-from audits.block_jackknife import Blocks, Jackknife, blocks_of
+from audits.block_jackknife import MINIMUM_BLOCKS, Blocks, Jackknife, blocks_of
 from audits.errors import ProtocolMalformed
 from audits.estimate import RECORD_DIGITS, Estimate, Json, decimal_text, undefined
 from audits.forecast_metrics import (
@@ -44,7 +46,7 @@ if TYPE_CHECKING:
     Floats: TypeAlias = NDArray[np.float64]
 
 UNGROUPED = "(no group)"
-METHOD = "block jackknife, multiplier max-t(q-2), v1"
+METHOD = "block jackknife, simulated max-t(q-2), v1"
 MINIMUM_REPLICATES = 200
 
 
@@ -113,11 +115,11 @@ def compare_groups(
         for name, rows in members.items()
     }
     blocks = blocks_of(errors)
-    multipliers = _multipliers(blocks, replicates=replicates, rng=rng)
+    weights = _weights(blocks, replicates=replicates, rng=rng)
     differences: list[Estimate] = []
     critical: dict[str, float | None] = {}
     for metric in metrics:
-        found, critical[metric] = _differences(parts, metric, blocks, multipliers, level)
+        found, critical[metric] = _differences(parts, metric, blocks, weights, level)
         differences.extend(found)
     return GroupComparison(
         groups={name: tuple(errors.keys[s] for s in rows) for name, rows in members.items()},
@@ -143,20 +145,15 @@ def _members(errors: RollingErrors) -> dict[str, list[int]]:
     return {name: found[name] for name in sorted(found)}
 
 
-def _multipliers(blocks: Blocks, *, replicates: int, rng: np.random.Generator) -> Floats | None:
-    """Return t-scaled Gaussian multipliers (replicate, block); None with too few blocks."""
-    import numpy as np
-
-    freedom = blocks.count - 2
-    if freedom < 1:
+def _weights(blocks: Blocks, *, replicates: int, rng: np.random.Generator) -> Floats | None:
+    """Return normal weights (replicate, blocks - 1, blocks) for all pairs; None if too few."""
+    if blocks.count < MINIMUM_BLOCKS:
         return None
-    gauss = rng.standard_normal((replicates, blocks.count))
-    shrink = np.sqrt(rng.chisquare(freedom, size=(replicates, 1)) / freedom)
-    return np.asarray(gauss / shrink)
+    return rng.standard_normal((replicates, blocks.count - 1, blocks.count))
 
 
 def _differences(
-    parts: _Parts, metric: str, blocks: Blocks, multipliers: Floats | None, level: float
+    parts: _Parts, metric: str, blocks: Blocks, weights: Floats | None, level: float
 ) -> tuple[list[Estimate], float | None]:
     knives = {
         name: metric_jackknife(ours, metric, baseline=theirs, blocks=blocks)
@@ -166,7 +163,7 @@ def _differences(
         (first, second): _minus(knives[first], knives[second])
         for first, second in combinations(knives, 2)
     }
-    critical = _critical(list(pairs.values()), multipliers, level)
+    critical = _critical(list(pairs.values()), weights, level)
     notes = {
         name: why_undefined(ours, metric, baseline=theirs) for name, (ours, theirs) in parts.items()
     }
@@ -202,17 +199,15 @@ def _minus(first: Jackknife, second: Jackknife) -> Jackknife:
     )
 
 
-def _critical(pairs: list[Jackknife], multipliers: Floats | None, level: float) -> float | None:
+def _critical(pairs: list[Jackknife], weights: Floats | None, level: float) -> float | None:
     import numpy as np
 
-    rows = [
-        np.array(one.influence) / error
-        for one in pairs
-        if (error := one.standard_error) is not None
-    ]
-    if multipliers is None or not rows:
+    rows = [one.influence for one in pairs if one.standard_error is not None]
+    if weights is None or not rows:
         return None
-    largest = np.abs(multipliers @ np.array(rows).T).max(axis=1)
+    drawn = weights @ np.array(rows).T
+    scale = drawn.std(axis=1, ddof=1) / np.sqrt(drawn.shape[1])
+    largest = (np.abs(drawn.mean(axis=1)) / scale).max(axis=1)
     return float(np.quantile(largest, level, method="higher"))
 
 

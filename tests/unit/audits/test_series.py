@@ -16,7 +16,17 @@ MONTHS = st.builds(Month, st.integers(100, 9000), st.integers(1, 12))
 
 @pytest.mark.parametrize(
     "text",
-    ["2005-7", "2005-13", "2005-00", "05-07", "2005/07", "2005-07-01", "", "2005-07\n", "\u0662\u0660\u0660\u0665-\u0660\u0667"],
+    [
+        "2005-7",
+        "2005-13",
+        "2005-00",
+        "05-07",
+        "2005/07",
+        "2005-07-01",
+        "",
+        "2005-07\n",
+        "\u0662\u0660\u0660\u0665-\u0660\u0667",
+    ],
 )
 def test_what_is_no_month_is_refused(text: str) -> None:
     with pytest.raises(SeriesMalformed):
