@@ -25,7 +25,7 @@ MAX_DIGITS = 24
 
 _INTEGER = re.compile(r"^-?(?:0|[1-9][0-9]*)$")
 _DECIMAL = re.compile(r"^-?(?:0|[1-9][0-9]*)\.[0-9]+$")
-_KEY = re.compile(r"^[\x21-\x7e]{1,100}$")
+_KEY = re.compile(r"^[A-Za-z0-9_][\x21-\x7e]{0,99}$")
 
 
 class _StrictLoader(yaml.SafeLoader):
@@ -48,24 +48,35 @@ def parse_document(text: str) -> dict[str, object]:
     if len(text) > MAX_CHARACTERS:
         raise _unreadable(f"the document is longer than {MAX_CHARACTERS} characters", None)
     try:
-        loader = _StrictLoader(text)
-        _refuse_aliases(text)
-        node = loader.get_single_node()
-    except (yaml.YAMLError, RecursionError) as error:
+        _check_shape(text)
+        node = _StrictLoader(text).get_single_node()
+    except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         raise _unreadable("the text is not well-formed YAML", mark) from error
     if not isinstance(node, yaml.MappingNode):
         raise _unreadable("a document is one mapping of names to values", None)
-    return _mapping(node, depth=0)
+    return _mapping(node)
 
 
-def _refuse_aliases(text: str) -> None:
+def _check_shape(text: str) -> None:
+    """Refuse anchors, aliases and deep nesting while they arrive, before anything is built.
+
+    PyYAML takes minutes for a quarter megabyte of open brackets; here it stops at the first
+    bracket too many.
+    """
+    depth = 0
     for event in yaml.parse(text, Loader=_StrictLoader):
         if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None) is not None:
             raise _unreadable("anchors and aliases are not allowed", event.start_mark)
+        if isinstance(event, yaml.CollectionStartEvent):
+            depth += 1
+        elif isinstance(event, yaml.CollectionEndEvent):
+            depth -= 1
+        if depth > MAX_DEPTH:
+            raise _unreadable(f"the document is nested deeper than {MAX_DEPTH}", event.start_mark)
 
 
-def _mapping(node: yaml.MappingNode, *, depth: int) -> dict[str, object]:
+def _mapping(node: yaml.MappingNode) -> dict[str, object]:
     values: dict[str, object] = {}
     for key_node, value_node in node.value:
         key = key_node.value if isinstance(key_node, yaml.ScalarNode) else ""
@@ -73,17 +84,15 @@ def _mapping(node: yaml.MappingNode, *, depth: int) -> dict[str, object]:
             raise _unreadable("a key is plain ASCII text without spaces", key_node.start_mark)
         if key in values:
             raise _unreadable(f"the key {key!r} appears twice", key_node.start_mark)
-        values[key] = _value(value_node, depth=depth + 1)
+        values[key] = _value(value_node)
     return values
 
 
-def _value(node: yaml.Node, *, depth: int) -> object:
-    if depth > MAX_DEPTH:
-        raise _unreadable(f"the document is nested deeper than {MAX_DEPTH}", node.start_mark)
+def _value(node: yaml.Node) -> object:
     if isinstance(node, yaml.MappingNode) and node.tag == "tag:yaml.org,2002:map":
-        return _mapping(node, depth=depth)
+        return _mapping(node)
     if isinstance(node, yaml.SequenceNode) and node.tag == "tag:yaml.org,2002:seq":
-        return [_value(item, depth=depth + 1) for item in node.value]
+        return [_value(item) for item in node.value]
     if isinstance(node, yaml.ScalarNode):
         return _scalar(node)
     raise _unreadable("a type tag is not allowed here", node.start_mark)

@@ -7,12 +7,23 @@ the gate checks both alike (P1) and a change of either is found by comparison (P
 """
 
 from collections.abc import Mapping
+from decimal import Decimal
 from enum import StrEnum
 from typing import Self
 
 from pydantic import Field, model_validator
 
-from models.values import DocumentPart, Flag, Identifier, Name, Number, Slug, Text, unique
+from models.values import (
+    DocumentPart,
+    Flag,
+    Identifier,
+    Name,
+    Number,
+    Slug,
+    Text,
+    is_finite,
+    unique,
+)
 
 
 class DecisionRole(StrEnum):
@@ -100,7 +111,9 @@ def _inside(limit: UseLimit, row: Mapping[str, object]) -> bool:
     value = row.get(limit.field)
     if limit.allowed is not None:
         return isinstance(value, str) and value in limit.allowed
-    if isinstance(value, bool) or not isinstance(value, int | float):
+    if isinstance(value, bool) or not isinstance(value, int | float | Decimal):
+        return False
+    if not is_finite(value):
         return False
     above = limit.minimum is None or value >= limit.minimum
     return above and (limit.maximum is None or value <= limit.maximum)

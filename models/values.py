@@ -4,6 +4,7 @@ Each type is strict about what it is (a number is never text, `true` is never 1)
 nothing. `Number` is a decimal: YAML gives `Decimal`, a stored record gives its decimal string.
 """
 
+import math
 import re
 from decimal import Decimal
 from typing import Annotated
@@ -62,7 +63,18 @@ Slug = Annotated[
 Identifier = Annotated[
     str, StringConstraints(strict=True, pattern=r"^[a-z][a-z0-9_]*$", max_length=64)
 ]
+RowCode = Annotated[str, StringConstraints(strict=True, pattern=r"^row\.[a-z_]{1,40}$")]
 Month = Annotated[str, StringConstraints(strict=True, pattern=r"^[0-9]{4}-(?:0[1-9]|1[0-2])$")]
+
+
+def is_finite(value: float | Decimal) -> bool:
+    """Return whether a number can be compared; total, unlike `math.isfinite`.
+
+    That raises on a signalling NaN and on an integer beyond the range of floats.
+    """
+    if isinstance(value, Decimal):
+        return value.is_finite()
+    return isinstance(value, int) or math.isfinite(value)
 
 
 def unique(names: list[str], *, what: str) -> None:
