@@ -109,7 +109,7 @@ def _parts(envelope: str) -> tuple[bytes, bytes]:
             "payload": str(payload),
             "payloadType": str(kind),
             "signatures": [{"sig": str(signature)}],
-        } if kind == PAYLOAD_TYPE and len(outer) == 3:
+        } if kind == PAYLOAD_TYPE:
             try:
                 return (
                     base64.b64decode(payload, validate=True),

@@ -8,10 +8,13 @@ nobody outside holds a checkpoint, so a rewrite by somebody who has the log's ke
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 
 from governance.deployment import Deployment
+from governance.ledger.store.view import LedgerView
 from governance.operations.actor import Actor
 from governance.operations.operation import Operation, Request, Result
+from governance.storage.rebuild import RebuildReport
 
 
 class VerifyLedger(Request):
@@ -40,11 +43,16 @@ def verify_ledger(deployment: Deployment, actor: Actor, _request: VerifyLedger) 
 
 def verify_everything(deployment: Deployment) -> VerifyReport:
     """Verify entries, bodies, checkpoints and the fold of the facts."""
+    return report_on(deployment.ledger, deployment.rebuild)
+
+
+def report_on(ledger: LedgerView, rebuild: Callable[[], RebuildReport]) -> VerifyReport:
+    """Verify a stored log and its governed rows, and report what was checked."""
     started = time.perf_counter()
-    verified = deployment.ledger.verify()
-    rebuilt = deployment.rebuild()
+    verified = ledger.verify()
+    rebuilt = rebuild()
     return VerifyReport(
-        origin=deployment.ledger.origin,
+        origin=ledger.origin,
         size=verified.size,
         root=verified.root.hex(),
         bodies_checked=verified.bodies_checked,

@@ -17,8 +17,16 @@ from audits.series import Month, MonthlySeries, Panel
 from audits.trigger import Stable, Trigger, TriggerRun, calibrate_trigger, monthly_errors, run_trigger
 from change_control.watch.monitoring import Monitor, MonitoringPlan, mature_us
 from change_control.watch.monitoring import monitoring_plan_from_record
+from governance.errors import GovernanceError
 from governance.ledger.core import canonical
 from governance.operations.change.panel_blob import panel_from_record
+
+class PopulationUnknown(GovernanceError):
+    """A monitor names a population that the dataset does not hold."""
+
+    code = "monitor.population_unknown"
+    http_status = 422
+
 
 FORMAT: Final = "monitor-report/1"
 YEAR: Final = 12
@@ -34,14 +42,34 @@ def watch(*, panel: bytes, artifact: bytes, plan: bytes, job: bytes) -> bytes:
     if monitor is None:
         raise RuntimeError("a job names a monitor of the plan that it carries")
     outcomes = _latest(task["outcomes"])
-    months = _months(history, outcomes, frozen, now_us=int(str(task["now_us"])))
-    trigger, spread = _calibrated(history, monitor)
-    run = run_trigger(trigger, _errors(history, table, outcomes, months, spread, monitor))
+    watched = _population(history, monitor.population)
+    months = _months(watched, outcomes, frozen, now_us=int(str(task["now_us"])))
+    trigger, spread = _calibrated(history, watched, monitor)
+    run = run_trigger(trigger, _errors(watched, table, outcomes, months, spread, monitor))
     return canonical.dumps(_report(task, monitor, trigger, run, months, outcomes, table))
 
 
-def _calibrated(history: Panel, monitor: Monitor) -> tuple[Trigger, ConformalSpread]:
-    """Calibrate on paths that start anew each year, so that each stable month is seen once."""
+def _population(history: Panel, population: str) -> Panel:
+    """Return the series that a monitor watches: one by its key, a group, or all of them."""
+    chosen = tuple(
+        one for one in history.series if population in {"all", one.key, one.group}
+    )
+    if not chosen:
+        raise PopulationUnknown(
+            f"the dataset has no series or group {population}",
+            next_step="register a monitoring plan whose populations the dataset holds",
+        )
+    return Panel(series=chosen)
+
+
+def _calibrated(
+    history: Panel, watched: Panel, monitor: Monitor
+) -> tuple[Trigger, ConformalSpread]:
+    """Calibrate on paths that start anew each year, so that each stable month is seen once.
+
+    The spread is the released one, learnt from the whole panel; the trigger's stable months are
+    those of the watched series.
+    """
     import numpy as np
 
     from models.forecasting.method import conformal_spread, point_forecaster
@@ -51,7 +79,7 @@ def _calibrated(history: Panel, monitor: Monitor) -> tuple[Trigger, ConformalSpr
     spread = conformal_spread(history, point)
     first = Month.parse(str(numbers.stable.first_month))
     starts = tuple(first.plus(months - 1) for months in range(0, numbers.stable.months, YEAR))
-    errors = evaluate(history, forecaster=point, origins=starts, horizon=YEAR)
+    errors = evaluate(watched, forecaster=point, origins=starts, horizon=YEAR)
     coverage = str(numbers.interval_coverage)
     stable = monthly_errors(errors, spread, coverage=coverage)
     trigger = calibrate_trigger(
@@ -151,7 +179,7 @@ def _report(
     return {
         "format": FORMAT,
         "about": {name: value for name, value in task.items() if name not in _NOT_REPORTED},
-        "monitor_plan": monitor.id,
+        "population": monitor.population,
         "origin": table["origin"],
         "through_month": str(months[-1]) if months else str(table["origin"]),
         "trigger": trigger.as_record(),
