@@ -12,6 +12,7 @@ what the server uses and imports nothing.
 from __future__ import annotations
 
 import hashlib
+import logging
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -48,6 +49,8 @@ def store_artifact(*, root: str, model: str, number: int, content: bytes) -> str
     from mlflow.exceptions import MlflowException
     from mlflow.tracking import MlflowClient
 
+    # It tells of each table it makes; a command's standard error is for people.
+    logging.getLogger("mlflow").setLevel(logging.WARNING)
     folder = Path(root)
     address = f"sqlite:///{folder / 'mlflow.sqlite'}"
     try:
@@ -83,7 +86,7 @@ def _experiment(client: MlflowClient, model: str, folder: Path) -> str:
 
 
 def read_artifact(*, root: Path, uri: str, digest: str) -> bytes:
-    """Return the artifact's bytes, or raise ArtifactTampered where they are not the registered ones."""
+    """Return the artifact's bytes, or raise ArtifactTampered where they are others."""
     path = root / uri
     try:
         if path.stat().st_size > SIZE_LIMIT:

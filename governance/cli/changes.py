@@ -140,7 +140,7 @@ def release(
 ) -> None:
     """Release an approved version in a scope.
 
-    Example: vigil change release forecasting/1 --scope st-olav/* --market AU --purpose stock-planning
+    Example: vigil change release forecasting/1 --scope org/* --market AU --purpose stock-planning
     """
     params = {
         "version": version,

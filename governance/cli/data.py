@@ -22,7 +22,7 @@ app = typer.Typer(no_args_is_help=True, help="Datasets, frozen by digest.")
 
 @app.command("add")
 def add(
-    source: Annotated[str, typer.Argument(help="pbs (a table of your own) or fpp2 (in a package).")],
+    source: Annotated[str, typer.Argument(help="pbs (your own table) or fpp2 (in a package).")],
     title: Annotated[str, typer.Option(help="What the dataset is.")],
     licence: Annotated[str, typer.Option(help="The source's licence.")],
     file: Annotated[

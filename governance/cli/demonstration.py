@@ -19,7 +19,7 @@ def demo(
     home: HomeOption = Path("demo-home"),
     port: Annotated[int, typer.Option(help="Port to serve on; 0 takes a free one.")] = 8000,
     check: Annotated[bool, typer.Option("--check", help="Build and verify, do not stay.")] = False,
-    fresh: Annotated[bool, typer.Option("--fresh", help="Delete an earlier demonstration.")] = False,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Delete an earlier one.")] = False,
 ) -> None:
     """Govern one model end to end on real data, in a home of its own, and serve the result.
 

@@ -48,7 +48,7 @@ app.add_typer(ledger.app, name="ledger")
 app.add_typer(ledger.receipts, name="receipt")
 
 
-def _version(wanted: bool) -> None:  # noqa: FBT001 - the shape of a typer callback
+def _version(wanted: bool) -> None:
     if wanted:
         from importlib.metadata import version
 

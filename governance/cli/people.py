@@ -104,7 +104,7 @@ def add_client(
 ) -> None:
     """Add a calling system and print its secret, once.
 
-    Example: vigil client add ward-3 --title "Ward 3" --scope st-olav/ward-3 --allow infer:forecasting
+    Example: vigil client add ward-3 --title "Ward 3" --scope org/ward-3 --allow infer:forecasting
     """
     params = {"client": client, "title": title, "scope": scope, "permissions": allow}
     show(perform(target(home, server), "client.add", params), as_json=as_json)

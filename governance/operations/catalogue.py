@@ -70,9 +70,7 @@ OPERATIONS: Final[Mapping[str, Operation[Any, Any]]] = MappingProxyType(
 )
 
 
-def perform(
-    deployment: Deployment, actor: Actor, name: str, params: Mapping[str, Any]
-) -> Result:
+def perform(deployment: Deployment, actor: Actor, name: str, params: Mapping[str, Any]) -> Result:
     """Perform the operation of this name for the person; raise NotFound where there is none."""
     operation = OPERATIONS.get(name)
     if operation is None:

@@ -24,9 +24,7 @@ def rule_actor(actor: Actor, scope: Scope) -> lifecycle.Actor:
 
 def document_in_force(reader: Reader, *, kind: DocumentKind, model: str) -> Document | None:
     """Return the model's document of this kind that is in force, if one is."""
-    found = reader.find(
-        Document, kind=kind.value, model=model, state=DocumentState.IN_FORCE.value
-    )
+    found = reader.find(Document, kind=kind.value, model=model, state=DocumentState.IN_FORCE.value)
     return found[-1] if found else None
 
 

@@ -38,9 +38,7 @@ def authenticate_again(deployment: Deployment, actor: Actor, password: str) -> S
     with deployment.reader() as reader:
         hashed = private.credential(reader, actor.person)
     if not password_matches(hashed, password):
-        deployment.pen.commit(
-            lambda unit: private.note_failure(unit, actor.person, unit.now_us)
-        )
+        deployment.pen.commit(lambda unit: private.note_failure(unit, actor.person, unit.now_us))
         raise SignatureRefused(
             "the password is not yours, so nothing was signed",
             next_step="give your own password again; a session alone cannot sign",

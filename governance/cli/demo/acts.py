@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from importlib.resources import files
 from typing import Any
 
+from audits.estimate import Json
 from change_control.watch.review import ReviewCommand
 from governance.cli.demo.cast import ADMINISTRATOR, OWNER, PLAYERS, REVIEWER, SCOPE, Player
 from governance.deployment import Deployment
@@ -23,7 +24,7 @@ class Company:
     deployment: Deployment
     passwords: Mapping[str, str]
 
-    def perform(self, player: Player, name: str, **params: Any) -> dict[str, Any]:
+    def perform(self, player: Player, name: str, **params: Json) -> dict[str, Any]:
         """Perform an operation as the player, under a session of their own."""
         actor = self.actor(player)
         return catalogue.perform(self.deployment, actor, name, params).model_dump(mode="json")
@@ -33,7 +34,7 @@ class Company:
         password = self.passwords[player.person]
         return sign_in(self.deployment, person=player.person, password=password).actor
 
-    def signed(self, player: Player, name: str, **params: Any) -> dict[str, Any]:
+    def signed(self, player: Player, name: str, **params: Json) -> dict[str, Any]:
         """Perform an operation that the player signs: the password is given once more."""
         return self.perform(player, name, password=self.passwords[player.person], **params)
 

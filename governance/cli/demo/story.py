@@ -1,18 +1,19 @@
 """The story: from an empty folder to a suspended model and a decision that waits for two people.
 
-Everything in it is real but two things, and both are labelled wherever they are seen: the people
-are demonstration people, and the rise in demand of the last months is PLANTED.
+The data are real, and so is the degradation: expenditure on H02 fell in 2005 below what a forecast
+made in the middle of 2004 could know. Only the people are demonstration people, and say so.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from audits.series import Month, MonthlySeries
+from audits.estimate import Json
+from audits.series import Month
 from governance.adapters.fpp2_totals import read_totals
 from governance.cli.demo.acts import Company
 from governance.cli.demo.cast import ADMINISTRATOR, OWNER, SAFETY, SCOPE, SITE_SCOPE
@@ -22,15 +23,11 @@ from governance.errors import GovernanceError
 from governance.operations.inspect.verify_ledger import verify_everything
 from governance.operations.inspect.verify_receipt import verify_receipt_file
 from models.forecasting.loader import load_totals
-from models.forecasting.simulate import plant_level_shift
 
 MODEL: Final = "forecasting"
 ORIGIN: Final = Month.parse("2004-06")
 QUIET_UNTIL: Final = Month.parse("2005-06")
-PLANTED_SERIES: Final = "A10/total"
-PLANTED_FROM: Final = Month.parse("2005-07")
-PLANTED_UNTIL: Final = Month.parse("2005-12")
-PLANTED_FACTOR: Final = 1.4
+KNOWN_UNTIL: Final = Month.parse("2005-12")
 
 
 class StoryWentWrong(GovernanceError):
@@ -145,28 +142,23 @@ class Story:
             told(f"receipt verified offline: entry {proved.seq} of {proved.size}, {proved.stage}")
 
     def _watch(self) -> None:
-        later = _outcomes(ORIGIN.plus(1), QUIET_UNTIL)
-        with self.telling.step(f"A year of real outcomes, to {QUIET_UNTIL}: quiet") as told:
-            self._import(later, source="fpp2, real months", planted=False)
+        with self.telling.step(f"A year of outcomes, to {QUIET_UNTIL}: quiet") as told:
+            self._import(ORIGIN.plus(1), QUIET_UNTIL)
             self._run(told, fires=False)
-        planted = _outcomes(PLANTED_FROM, PLANTED_UNTIL, planted=True)
-        with self.telling.step("Half a year with a PLANTED rise in demand: found") as told:
-            label = f"PLANTED: {PLANTED_SERIES} x {PLANTED_FACTOR} from {PLANTED_FROM} on"
-            told(label)
-            self._import(planted, source=label, planted=True)
+        with self.telling.step(f"Half a year more, to {KNOWN_UNTIL}: a real fall is found") as told:
+            self._import(QUIET_UNTIL.plus(1), KNOWN_UNTIL)
             self._run(told, fires=True)
 
-    def _import(self, rows: Sequence[dict[str, str]], *, source: str, planted: bool) -> None:
+    def _import(self, first: Month, last: Month) -> None:
         self.company.perform(
             SAFETY,
             "outcome.import",
             model=MODEL,
-            source=source,
-            planted=planted,
-            rows=list(rows),
+            source="fpp2, real months",
+            rows=_outcomes(first, last),
         )
 
-    def _run(self, told: Any, *, fires: bool) -> None:
+    def _run(self, told: Callable[[str], None], *, fires: bool) -> None:
         runs = self.company.perform(SAFETY, "monitor.run", model=MODEL)["runs"]
         for run in runs:
             outcome = f"fired in {run['fired_at']}" if run["fired_at"] else "quiet"
@@ -193,27 +185,16 @@ class Story:
             told(f"see {self.address}/ledger")
 
 
-def _outcomes(first: Month, last: Month, *, planted: bool = False) -> list[dict[str, str]]:
-    """Return the real months from the package, with the planted rise where it is asked for."""
-    series = [_planted(one) if planted else one for one in load_totals(read_totals()).series]
+def _outcomes(first: Month, last: Month) -> list[Json]:
+    """Return the real months from the package."""
     return [
-        {
-            "series": one.key,
-            "month": str(first.plus(step)),
-            "value": str(round(value)),
-        }
-        for one in series
+        {"series": one.key, "month": str(first.plus(step)), "value": str(round(value))}
+        for one in load_totals(read_totals()).series
         for step, value in enumerate(one.window(first, last))
     ]
 
 
-def _planted(one: MonthlySeries) -> MonthlySeries:
-    if one.key != PLANTED_SERIES:
-        return one
-    return plant_level_shift(one, from_month=PLANTED_FROM, factor=PLANTED_FACTOR).series
-
-
-def _expect(holds: bool, what: str) -> None:  # noqa: FBT001 - reads as a sentence
+def _expect(holds: bool, what: str) -> None:
     if not holds:
         raise StoryWentWrong(
             f"the demonstration expected that {what}, and it did not happen",

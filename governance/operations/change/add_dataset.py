@@ -133,9 +133,7 @@ def list_datasets(deployment: Deployment, actor: Actor, _request: ListDatasets) 
     with deployment.reader() as reader:
         return Datasets(
             datasets=[
-                _line(
-                    dataset, panel_from_record(canonical.loads(reader.blob(dataset.digest)))
-                )
+                _line(dataset, panel_from_record(canonical.loads(reader.blob(dataset.digest))))
                 for dataset in reader.find(Dataset)
             ]
         )

@@ -252,13 +252,10 @@ def list_changes(deployment: Deployment, actor: Actor, _request: ListChanges) ->
     del actor
     with deployment.reader() as reader:
         reviews = {
-            review.subject: review
-            for review in reader.find(Review, subject_type="change_request")
+            review.subject: review for review in reader.find(Review, subject_type="change_request")
         }
         return Changes(
-            changes=[
-                _line(change, reviews.get(change.id)) for change in reader.find(ChangeRequest)
-            ]
+            changes=[_line(change, reviews.get(change.id)) for change in reader.find(ChangeRequest)]
         )
 
 

@@ -55,9 +55,7 @@ def evaluate_version(
         require_in_force(unit, kind=DocumentKind.MONITORING, model=version.model)
         document = _plan_in_force(unit, plan)
         inputs = gather_inputs(unit, version=version, plan=document)
-        opened = unit.record(
-            kind="attempt.opened", actor=person, notes={"attempt": inputs.header}
-        )
+        opened = unit.record(kind="attempt.opened", actor=person, notes={"attempt": inputs.header})
         return document.in_force_seq or 0, opened.seq, inputs
 
     plan_seq, opened_seq, inputs = deployment.pen.commit(open_attempt)

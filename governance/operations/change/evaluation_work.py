@@ -14,7 +14,6 @@ from audits.estimate import Json
 from audits.forecast_metrics import METRICS
 from audits.temporal_validation import TemporalProtocol, run
 from change_control.change.plan import ChangePlan, criteria, plan_from_record
-
 from governance.ledger.core import canonical
 from governance.operations.change.panel_blob import panel_from_record
 

@@ -1,4 +1,4 @@
-"""Wrap: fit the registered method to a dataset, store the artifact, register a candidate version."""
+"""Wrap: fit the registered method to a dataset, store the artifact, register a candidate."""
 
 from __future__ import annotations
 
@@ -127,9 +127,7 @@ def list_versions(deployment: Deployment, actor: Actor, request: ListVersions) -
     """List the versions."""
     del actor
     with deployment.reader() as reader:
-        found = (
-            reader.find(Version, model=request.model) if request.model else reader.find(Version)
-        )
+        found = reader.find(Version, model=request.model) if request.model else reader.find(Version)
     return Versions(versions=[version_line(version) for version in found])
 
 

@@ -1,4 +1,4 @@
-"""Verify a home's files beside a running server or without one: who can read them may check them."""
+"""Verify a home's files, beside a server or without one: who can read them may check them."""
 
 from __future__ import annotations
 
@@ -28,9 +28,7 @@ def rebuild_files(root: Path) -> RebuildResult:
     """Fold the facts again and compare; raise LedgerTampered naming the first row that differs."""
     with inspect_storage(Home.open(root)) as inspected:
         report = inspected.rebuild()
-    return RebuildResult(
-        entries=report.entries, rows_compared=report.rows_compared, identical=True
-    )
+    return RebuildResult(entries=report.entries, rows_compared=report.rows_compared, identical=True)
 
 
 def last_checkpoint(root: Path) -> str:

@@ -31,9 +31,7 @@ def worklist(
     reader: Reader, *, actor: Actor, organisation: str, now_us: int
 ) -> tuple[WorkItem, ...]:
     """Return every waiting review, the one that is due first in front."""
-    waiting = [
-        review for state in WAITING for review in reader.find(Review, state=state.value)
-    ]
+    waiting = [review for state in WAITING for review in reader.find(Review, state=state.value)]
     return tuple(
         WorkItem(
             review=review,

@@ -1,4 +1,4 @@
-"""Decide a review: sign the bytes that were read, move the review, and what it is about, at once."""
+"""Decide a review: sign the bytes that were read, move the review and its subject at once."""
 
 from __future__ import annotations
 

@@ -99,9 +99,7 @@ def place_hold(deployment: Deployment, actor: Actor, request: PlaceHold) -> Hold
             kind="hold.placed",
             actor=actor.person,
             add=[hold],
-            body=Body(
-                content=canonical.dumps({"reason": request.reason}), key_id=unit.new_key()
-            ),
+            body=Body(content=canonical.dumps({"reason": request.reason}), key_id=unit.new_key()),
         )
         return _line(hold)
 

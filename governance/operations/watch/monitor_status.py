@@ -1,4 +1,4 @@
-"""When each monitor ran last, what it said, and whether it is overdue: silence is a finding (P12)."""
+"""When each monitor ran last, what it said, whether it is overdue: silence is a finding (P12)."""
 
 from __future__ import annotations
 

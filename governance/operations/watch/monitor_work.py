@@ -8,18 +8,31 @@ compared with the outcomes are the paths of the released artifact itself, not a 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Final
 
 from audits.conformal import ConformalSpread
 from audits.estimate import Json, decimal_text
 from audits.rolling_origin import Forecaster, PathForecast, evaluate
 from audits.series import Month, MonthlySeries, Panel
-from audits.trigger import Stable, Trigger, TriggerRun, calibrate_trigger, monthly_errors, run_trigger
-from change_control.watch.monitoring import Monitor, MonitoringPlan, mature_us
-from change_control.watch.monitoring import monitoring_plan_from_record
+from audits.trigger import (
+    Stable,
+    Trigger,
+    TriggerRun,
+    calibrate_trigger,
+    monthly_errors,
+    run_trigger,
+)
+from change_control.watch.monitoring import (
+    Monitor,
+    MonitoringPlan,
+    mature_us,
+    monitoring_plan_from_record,
+)
 from governance.errors import GovernanceError
 from governance.ledger.core import canonical
 from governance.operations.change.panel_blob import panel_from_record
+
 
 class PopulationUnknown(GovernanceError):
     """A monitor names a population that the dataset does not hold."""
@@ -30,30 +43,50 @@ class PopulationUnknown(GovernanceError):
 
 FORMAT: Final = "monitor-report/1"
 YEAR: Final = 12
+_NOT_REPORTED: Final = frozenset({"outcomes", "now_us"})
 
 
-def watch(*, panel: bytes, artifact: bytes, plan: bytes, job: bytes) -> bytes:
-    """Return the report of one monitor over one released version as canonical bytes."""
-    history = panel_from_record(canonical.loads(panel))
-    table = _mapping(canonical.loads(artifact))
-    frozen = monitoring_plan_from_record(canonical.loads(plan))
-    task = _mapping(canonical.loads(job))
-    monitor = frozen.monitor(str(task["monitor"]))
-    if monitor is None:
-        raise RuntimeError("a job names a monitor of the plan that it carries")
-    outcomes = _latest(task["outcomes"])
-    watched = _population(history, monitor.population)
-    months = _months(watched, outcomes, frozen, now_us=int(str(task["now_us"])))
-    trigger, spread = _calibrated(history, watched, monitor)
-    run = run_trigger(trigger, _errors(watched, table, outcomes, months, spread, monitor))
-    return canonical.dumps(_report(task, monitor, trigger, run, months, outcomes, table))
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Task:
+    """One released version to be watched: what it learnt from, what it says, what happened."""
+
+    about: Mapping[str, Json]
+    plan: MonitoringPlan
+    history: Panel
+    table: Mapping[str, Json]
+    outcomes: Mapping[tuple[str, Month], float]
+    now_us: int
+
+
+def watch(*, panel: bytes, artifact: bytes, plan: bytes, job: bytes) -> list[bytes]:
+    """Return one report a monitor of the plan, in the plan's order, as canonical bytes."""
+    from models.forecasting.method import conformal_spread, point_forecaster
+
+    asked = _mapping(canonical.loads(job))
+    task = Task(
+        about={name: value for name, value in asked.items() if name not in _NOT_REPORTED},
+        plan=monitoring_plan_from_record(canonical.loads(plan)),
+        history=panel_from_record(canonical.loads(panel)),
+        table=_mapping(canonical.loads(artifact)),
+        outcomes=_latest(asked["outcomes"]),
+        now_us=int(str(asked["now_us"])),
+    )
+    point = point_forecaster()
+    spread = conformal_spread(task.history, point)
+    return [_watched(task, monitor, point, spread) for monitor in task.plan.monitors]
+
+
+def _watched(task: Task, monitor: Monitor, point: Forecaster, spread: ConformalSpread) -> bytes:
+    series = _population(task.history, monitor.population)
+    months = _months(series, task)
+    trigger = _calibrated(series, monitor, point, spread)
+    run = run_trigger(trigger, _errors(series, task, months, monitor, spread))
+    return canonical.dumps(_report(task, monitor, trigger, run, months))
 
 
 def _population(history: Panel, population: str) -> Panel:
     """Return the series that a monitor watches: one by its key, a group, or all of them."""
-    chosen = tuple(
-        one for one in history.series if population in {"all", one.key, one.group}
-    )
+    chosen = tuple(one for one in history.series if population in {"all", one.key, one.group})
     if not chosen:
         raise PopulationUnknown(
             f"the dataset has no series or group {population}",
@@ -63,26 +96,17 @@ def _population(history: Panel, population: str) -> Panel:
 
 
 def _calibrated(
-    history: Panel, watched: Panel, monitor: Monitor
-) -> tuple[Trigger, ConformalSpread]:
-    """Calibrate on paths that start anew each year, so that each stable month is seen once.
-
-    The spread is the released one, learnt from the whole panel; the trigger's stable months are
-    those of the watched series.
-    """
+    series: Panel, monitor: Monitor, point: Forecaster, spread: ConformalSpread
+) -> Trigger:
+    """Calibrate on paths that start anew each year, so that each stable month is seen once."""
     import numpy as np
 
-    from models.forecasting.method import conformal_spread, point_forecaster
-
     numbers = monitor.trigger
-    point = point_forecaster()
-    spread = conformal_spread(history, point)
     first = Month.parse(str(numbers.stable.first_month))
     starts = tuple(first.plus(months - 1) for months in range(0, numbers.stable.months, YEAR))
-    errors = evaluate(watched, forecaster=point, origins=starts, horizon=YEAR)
-    coverage = str(numbers.interval_coverage)
-    stable = monthly_errors(errors, spread, coverage=coverage)
-    trigger = calibrate_trigger(
+    errors = evaluate(series, forecaster=point, origins=starts, horizon=YEAR)
+    stable = monthly_errors(errors, spread, coverage=str(numbers.interval_coverage))
+    return calibrate_trigger(
         Stable.of(stable, expected_block=numbers.expected_block_months),
         false_alarm_rate=float(numbers.false_alarm_rate),
         months=numbers.months,
@@ -90,7 +114,6 @@ def _calibrated(
         rng=np.random.default_rng(numbers.seed),
         reference=float(numbers.reference),
     )
-    return trigger, spread
 
 
 def _latest(rows: Json) -> dict[tuple[str, Month], float]:
@@ -102,36 +125,28 @@ def _latest(rows: Json) -> dict[tuple[str, Month], float]:
     return found
 
 
-def _months(
-    history: Panel,
-    outcomes: Mapping[tuple[str, Month], float],
-    plan: MonitoringPlan,
-    *,
-    now_us: int,
-) -> list[Month]:
+def _months(series: Panel, task: Task) -> list[Month]:
     """Return the months after the origin, without a gap, that are mature for every series (P9)."""
     months: list[Month] = []
-    month = history.end.plus(1)
-    while all((key, month) in outcomes for key in history.keys) and mature_us(plan, month) <= now_us:
+    month = series.end.plus(1)
+    while (
+        all((key, month) in task.outcomes for key in series.keys)
+        and mature_us(task.plan, month) <= task.now_us
+    ):
         months.append(month)
         month = month.plus(1)
     return months
 
 
 def _errors(
-    history: Panel,
-    table: Mapping[str, Json],
-    outcomes: Mapping[tuple[str, Month], float],
-    months: list[Month],
-    spread: ConformalSpread,
-    monitor: Monitor,
+    series: Panel, task: Task, months: list[Month], monitor: Monitor, spread: ConformalSpread
 ) -> dict[Month, float]:
-    reach = min(len(months), int(str(table["horizon"])))
+    reach = min(len(months), int(str(task.table["horizon"])))
     if reach == 0:
         return {}
-    seen = Panel(series=tuple(_extended(one, outcomes, months) for one in history.series))
+    seen = Panel(series=tuple(_extended(one, task.outcomes, months) for one in series.series))
     errors = evaluate(
-        seen, forecaster=_served(table, history.end), origins=(history.end,), horizon=reach
+        seen, forecaster=_served(task.table, series.end), origins=(series.end,), horizon=reach
     )
     return monthly_errors(errors, spread, coverage=str(monitor.trigger.interval_coverage))
 
@@ -168,36 +183,27 @@ def _served(table: Mapping[str, Json], origin: Month) -> Forecaster:
 
 
 def _report(
-    task: Mapping[str, Json],
-    monitor: Monitor,
-    trigger: Trigger,
-    run: TriggerRun,
-    months: list[Month],
-    outcomes: Mapping[tuple[str, Month], float],
-    table: Mapping[str, Json],
+    task: Task, monitor: Monitor, trigger: Trigger, run: TriggerRun, months: list[Month]
 ) -> dict[str, Json]:
     return {
         "format": FORMAT,
-        "about": {name: value for name, value in task.items() if name not in _NOT_REPORTED},
+        "about": {**task.about, "monitor": monitor.id},
         "population": monitor.population,
-        "origin": table["origin"],
-        "through_month": str(months[-1]) if months else str(table["origin"]),
+        "origin": task.table["origin"],
+        "through_month": str(months[-1]) if months else task.table["origin"],
         "trigger": trigger.as_record(),
         "run": run.as_record(),
         "fired_at": str(run.fired_at) if run.fired_at else None,
         "verdict": run.verdict.value,
         "outcomes": [
             {"series": key, "month": str(month), "value": decimal_text(value)}
-            for (key, month), value in sorted(outcomes.items())
+            for (key, month), value in sorted(task.outcomes.items())
         ],
         "forecasts": {
             key: {"median": _mapping(row)["median"], "quantiles": _mapping(row)["quantiles"]}
-            for key, row in _mapping(table["series"]).items()
+            for key, row in _mapping(task.table["series"]).items()
         },
     }
-
-
-_NOT_REPORTED: Final = frozenset({"outcomes", "now_us"})
 
 
 def _mapping(value: Json) -> dict[str, Json]:

@@ -125,9 +125,8 @@ def _watch_all(deployment: Deployment, request: RunMonitor) -> list[Watched]:
                 next_step="release a version first: `vigil change release`",
             )
         jobs = [
-            (release, monitor, _inputs(reader, deployment, release, plan, monitor, request.through))
+            (release, _inputs(reader, deployment, release, plan, request.through))
             for release in releases
-            for monitor in plan.monitors
         ]
         size, _root = deployment.ledger.head()
     return [
@@ -135,10 +134,13 @@ def _watch_all(deployment: Deployment, request: RunMonitor) -> list[Watched]:
             release=release,
             plan=document,
             monitor=monitor,
-            content=deployment.compute.run(watch, **inputs),
+            content=content,
             through_seq=size - 1,
         )
-        for release, monitor, inputs in jobs
+        for release, inputs in jobs
+        for monitor, content in zip(
+            plan.monitors, deployment.compute.run(watch, **inputs), strict=True
+        )
     ]
 
 
@@ -152,13 +154,11 @@ def _inputs(
     deployment: Deployment,
     release: Release,
     plan: MonitoringPlan,
-    monitor: Monitor,
     through: str | None,
 ) -> dict[str, bytes]:
     version = reader.require(Version, release.version)
     dataset = reader.require(Dataset, version.dataset)
     outcomes = reader.outcomes(model=release.model, through_month=through)
-    planted = sorted({row.batch for row in outcomes})
     return {
         "panel": reader.blob(dataset.digest),
         "artifact": read_artifact(
@@ -167,12 +167,11 @@ def _inputs(
         "plan": canonical.dumps(plan.as_record()),
         "job": canonical.dumps(
             {
-                "monitor": monitor.id,
                 "model": release.model,
                 "version": version.id,
                 "artifact_sha256": version.digest,
                 "dataset_sha256": dataset.digest,
-                "batches": list(planted),
+                "batches": sorted({row.batch for row in outcomes}),
                 "now_us": deployment.clock.now_us(),
                 "outcomes": [
                     {"series": row.series, "month": row.month, "value": row.value}
