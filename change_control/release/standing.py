@@ -7,8 +7,8 @@ The facts are those of one model, one market and one purpose. The questions, in 
      latest beginning, then the greater identifier, so the order is total.
   2. Ended releases give way. An expired one gives way to any live one, also if its version was
      recalled later. A recalled one gives way only to a live one that began after the recall: a
-     recall at one site is not papered over by a wider release that was there before (P11). A release whose version is not qualified does not
-     give way: where it governs, it refuses.
+     recall at one site is not papered over by a wider release that was there before (P11). A
+     release whose version is not qualified does not give way: where it governs, it refuses.
   3. Does a hold stand? A hold of a wider scope suspends every narrower one. An ask that does not
      name its site is suspended by a hold at any site, because it cannot be shown to lie outside
      (P1). A hold of one version suspends where that version governs.
