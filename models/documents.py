@@ -80,7 +80,7 @@ def _mapping(node: yaml.MappingNode) -> dict[str, object]:
     values: dict[str, object] = {}
     for key_node, value_node in node.value:
         key = key_node.value if isinstance(key_node, yaml.ScalarNode) else ""
-        if key_node.tag != "tag:yaml.org,2002:str" or not _KEY.match(key):
+        if key_node.tag != "tag:yaml.org,2002:str" or not _KEY.fullmatch(key):
             raise _unreadable("a key is plain ASCII text without spaces", key_node.start_mark)
         if key in values:
             raise _unreadable(f"the key {key!r} appears twice", key_node.start_mark)
@@ -107,9 +107,9 @@ def _scalar(node: yaml.ScalarNode) -> object:
             return None
         case "bool" if text in ("true", "false"):
             return text == "true"
-        case "int" if _INTEGER.match(text) and abs(int(text)) < MAX_INTEGER:
+        case "int" if _INTEGER.fullmatch(text) and abs(int(text)) < MAX_INTEGER:
             return int(text)
-        case "float" if _DECIMAL.match(text) and len(text) <= MAX_DIGITS:
+        case "float" if _DECIMAL.fullmatch(text) and len(text) <= MAX_DIGITS:
             return Decimal(text)
         case _:
             raise _unreadable(f"{text[:40]!r} is not a value of this format", node.start_mark)

@@ -36,7 +36,7 @@ def _decimal(value: object) -> Decimal:
         return value
     if isinstance(value, int) and not isinstance(value, bool):
         return Decimal(value)
-    if isinstance(value, str) and len(value) <= MAX_DIGITS and _DECIMAL_TEXT.match(value):
+    if isinstance(value, str) and len(value) <= MAX_DIGITS and _DECIMAL_TEXT.fullmatch(value):
         return Decimal(value)
     raise ValueError("a decimal number is needed, written like 0.8")
 

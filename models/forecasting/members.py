@@ -82,14 +82,16 @@ def add(paths: Sequence[tuple[float, ...]]) -> tuple[float, ...]:
 def _member_path(name: str, values: tuple[float, ...]) -> tuple[float, ...]:
     import numpy as np
 
-    if len(values) < MINIMUM_HISTORY or min(values) < 0:
+    if len(values) < MINIMUM_HISTORY or min(values) < 0 or max(values) == 0:
         raise FitRefused(
-            f"{len(values)} months of history, the smallest {min(values):g}, carry no forecast",
-            next_step=f"give at least {MINIMUM_HISTORY} months of demand that is not negative",
+            f"{len(values)} months from {min(values):g} to {max(values):g} carry no forecast",
+            next_step=f"give at least {MINIMUM_HISTORY} months of demand, none of them negative",
         )
     with warnings.catch_warnings():
         for message in _HARMLESS:
             warnings.filterwarnings("ignore", message=message, category=UserWarning)
+        # Candidates that lose may divide by zero on the way; the path is checked below.
+        warnings.filterwarnings("ignore", category=RuntimeWarning)
         try:
             raw = _forecast(name, np.asarray(values, dtype=np.float64))
         except (ArithmeticError, ValueError, IndexError, RuntimeError) as error:

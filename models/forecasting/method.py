@@ -6,7 +6,8 @@ Formula: limits are `audits.conformal` spreads learnt from the method's own erro
     origins, signed, on the log scale, by band of horizon (1-3, 4-6, 7-12, 13-24 months) and pooled
     over series. Bands up to 12 months learn from the 8 newest origins, 3 months apart, whose 12
     months are observed at the forecast origin; the last band from the 8 newest whose whole path
-    is. Totals have their own spread, from the errors of the sums.
+    is. Where fewer than three series are pooled, as many more origins as the 95 % limit needs.
+    Totals have their own spread, from the errors of the sums.
 Source: see `audits.conformal` and `members`.
 Assumptions: the errors of the coming two years are like those of the last three to four.
 Failure modes: as of `members`; a series harder than the others is covered too rarely, which the
@@ -17,7 +18,9 @@ Cost: one fit of each series for each origin asked and each calibration origin n
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
+from decimal import Decimal
 from typing import Final
 
 from audits.conformal import LEVELS, ConformalSpread, apply, calibrate
@@ -106,10 +109,21 @@ def conformal_spread(
 def _calibrated(
     panel: Panel, forecaster: Forecaster, *, horizon: int, levels: Sequence[str]
 ) -> ConformalSpread:
-    chosen = origins(panel, count=CALIBRATION_ORIGINS, horizon=horizon, step=CALIBRATION_STEP)
+    count = _origins_needed(len(panel.series), horizon=horizon, levels=levels)
+    chosen = origins(panel, count=count, horizon=horizon, step=CALIBRATION_STEP)
     errors = evaluate(panel, forecaster=forecaster, origins=chosen, horizon=horizon)
     bands = [*(edge for edge in BANDS if edge < horizon), horizon]
     return calibrate(errors, levels, bands=bands, known_by=panel.end)
+
+
+def _origins_needed(series: int, *, horizon: int, levels: Sequence[str]) -> int:
+    """Return how many origins fill the first band: more than usual where series are few.
+
+    A signed limit with probability p needs at least p / (1 - p) errors (see `audits.conformal`).
+    """
+    tail = (1 - max(Decimal(level) for level in levels)) / 2
+    errors = math.ceil((1 - tail) / tail)
+    return max(CALIBRATION_ORIGINS, math.ceil(errors / (series * min(BANDS[0], horizon))))
 
 
 def check_horizon(horizon: int) -> None:

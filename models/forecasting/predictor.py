@@ -178,7 +178,7 @@ def _series_table(
         raise _invalid("series is not a mapping with at least one series")
     table = {}
     for key, row in value.items():
-        if not _KEY.match(key):
+        if not _KEY.fullmatch(key):
             raise _invalid("a series key is not of the form class/concession")
         table[key] = _series(row, intervals, members, horizon, where=key)
     for key, one in table.items():
@@ -240,7 +240,7 @@ def _path(value: Json, horizon: int, *, where: str) -> tuple[str, ...]:
         raise _invalid(f"{where} has not {horizon} months")
     path = []
     for item in value:
-        if not isinstance(item, str) or not _NUMBER.match(item):
+        if not isinstance(item, str) or not _NUMBER.fullmatch(item):
             raise _invalid(f"{where} holds something other than a decimal string >= 0")
         path.append(item)
     return tuple(path)

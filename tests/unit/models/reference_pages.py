@@ -27,10 +27,9 @@ def pages() -> dict[Path, str]:
 
 def main(arguments: list[str]) -> int:
     """Write the pages, or name those that differ."""
+    expected = pages()
     differing = [
-        path
-        for path, content in pages().items()
-        if not path.exists() or path.read_text() != content
+        path for path in expected if not path.exists() or path.read_text() != expected[path]
     ]
     for path in differing:
         if "--write" in arguments:
