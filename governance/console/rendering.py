@@ -1,4 +1,4 @@
-"""Templates to pages: escaping is always on, a missing value is an error and never an empty cell."""
+"""Templates to pages: escaping is always on; a missing value is an error, never an empty cell."""
 
 from __future__ import annotations
 
@@ -34,6 +34,7 @@ class Templates:
             metric=wording.metric_words,
             digest=wording.digest_text,
             number=wording.number_text,
+            percent=wording.percent_text,
             verdict_word=wording.verdict_word,
             pretty=_pretty,
             symbol=symbol_of,

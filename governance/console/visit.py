@@ -108,13 +108,19 @@ def endpoint(
             form = await _form(request)
         except FormRefused as error:
             return security.secure(_problem(nobody(console, request), Problem.of(error)))
-        return security.secure(await run_in_threadpool(_answer, console, page, request, form, public))
+        return security.secure(
+            await run_in_threadpool(_answer, console, page, request, form, public)
+        )
 
     return answer
 
 
 def _answer(
-    console: Console, page: Page, request: Request, form: Mapping[str, str], public: bool  # noqa: FBT001
+    console: Console,
+    page: Page,
+    request: Request,
+    form: Mapping[str, str],
+    public: bool,  # noqa: FBT001
 ) -> Response:
     visit = nobody(console, request)
     try:

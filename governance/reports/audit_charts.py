@@ -107,6 +107,7 @@ def path_chart(report: AuditReport) -> Chart:
 
 def horizon_chart(report: AuditReport) -> Chart:
     """Return the error by months ahead, the model beside its baseline, with intervals."""
+    metric = wording.metric_words(report.horizon_metric)
     values: list[Spec] = []
     rows = []
     for shown in report.horizons:
@@ -122,10 +123,10 @@ def horizon_chart(report: AuditReport) -> Chart:
         title="Error by months ahead",
         caption="Dot or diamond and line: estimate and interval.",
         alt=(
-            f"{wording.metric_words(report.horizon_metric)} with intervals. {first[0]} ahead: model {first[1]}, baseline "
-            f"{first[2]}. {last[0]} ahead: model {last[1]}, baseline {last[2]}."
+            f"{metric} with intervals. {first[0]} ahead: model {first[1]}, baseline {first[2]}. "
+            f"{last[0]} ahead: model {last[1]}, baseline {last[2]}."
         ),
-        spec=with_theme(_horizon_spec(values, metric=wording.metric_words(report.horizon_metric))),
+        spec=with_theme(_horizon_spec(values, metric=metric)),
         columns=("Months ahead", "Model", "Baseline", "n"),
         rows=table_of(rows),
     )
@@ -353,7 +354,11 @@ def _path_spec(points: list[Spec]) -> Spec:
 
 def _horizon_spec(values: list[Spec], *, metric: str) -> Spec:
     names = ["Model", "Baseline"]
-    color = {"field": "who", "type": "nominal", "scale": {"domain": names, "range": [BLUE, VERMILION]}}
+    color = {
+        "field": "who",
+        "type": "nominal",
+        "scale": {"domain": names, "range": [BLUE, VERMILION]},
+    }
     x = {
         "field": "h",
         "type": "ordinal",
@@ -362,7 +367,11 @@ def _horizon_spec(values: list[Spec], *, metric: str) -> Spec:
     }
     offset = {"field": "who", "scale": {"domain": names, "paddingOuter": 0.8}}
     shared = {"x": x, "xOffset": offset, "color": color}
-    shape = {"field": "who", "type": "nominal", "scale": {"domain": names, "range": ["circle", "diamond"]}}
+    shape = {
+        "field": "who",
+        "type": "nominal",
+        "scale": {"domain": names, "range": ["circle", "diamond"]},
+    }
     y_axis = {"title": metric, "tickCount": 5, "grid": True}
     return {
         "data": {"values": values},
@@ -373,7 +382,12 @@ def _horizon_spec(values: list[Spec], *, metric: str) -> Spec:
                 "mark": {"type": "rule", "strokeWidth": 1.6},
                 "encoding": {
                     **shared,
-                    "y": {"field": "low", "type": "quantitative", "axis": y_axis, "scale": {"zero": True}},
+                    "y": {
+                        "field": "low",
+                        "type": "quantitative",
+                        "axis": y_axis,
+                        "scale": {"zero": True},
+                    },
                     "y2": {"field": "high"},
                 },
             },
@@ -391,14 +405,24 @@ def _horizon_spec(values: list[Spec], *, metric: str) -> Spec:
 
 def _coverage_spec(values: list[Spec], *, nominal: float | None) -> Spec:
     names = [value["group"] for value in values]
-    row = {"field": "group", "type": "nominal", "sort": names, "axis": {"title": None, "minExtent": 150}}
+    row = {
+        "field": "group",
+        "type": "nominal",
+        "sort": names,
+        "axis": {"title": None, "minExtent": 150},
+    }
     axis = {"title": "Share inside the interval", "format": ".0%", "tickCount": 6}
     layers: list[Spec] = []
     if nominal is not None:
         layers.append(
             {
                 "data": {"values": [{"x": nominal}]},
-                "mark": {"type": "rule", "strokeDash": [4, 3], "color": VERMILION, "strokeWidth": 1.4},
+                "mark": {
+                    "type": "rule",
+                    "strokeDash": [4, 3],
+                    "color": VERMILION,
+                    "strokeWidth": 1.4,
+                },
                 "encoding": {"x": {"field": "x", "type": "quantitative"}},
             }
         )
@@ -407,7 +431,12 @@ def _coverage_spec(values: list[Spec], *, nominal: float | None) -> Spec:
             "mark": {"type": "rule", "strokeWidth": 2, "color": SKY},
             "encoding": {
                 "y": row,
-                "x": {"field": "low", "type": "quantitative", "axis": axis, "scale": {"zero": False}},
+                "x": {
+                    "field": "low",
+                    "type": "quantitative",
+                    "axis": axis,
+                    "scale": {"zero": False},
+                },
                 "x2": {"field": "high"},
             },
         },

@@ -114,7 +114,10 @@ def _criteria(report: AuditReport) -> dict[str, Json]:
         "columns": ["Criterion", "Estimate (interval)", "Floor", "Interval", "Verdict"],
         "rows": _rows(rows),
         "reasons": [
-            {"label": wording.words_of(shown.id), "value": f"{shown.reason} {_method(shown.estimate)}"}
+            {
+                "label": wording.words_of(shown.id),
+                "value": f"{shown.reason} {_method(shown.estimate)}",
+            }
             for shown in report.criteria
         ],
     }

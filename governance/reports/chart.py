@@ -26,7 +26,8 @@ BLUE: Final = "#0072B2"
 VERMILION: Final = "#D55E00"
 SKY: Final = "#56B4E9"
 ACCEPTED: Final = "#dcebe4"
-FONT: Final = "DejaVu Sans"
+FONT: Final = "DejaVu Sans, Verdana, sans-serif"
+"""A document embeds the first; a browser without it takes one of nearly the same widths."""
 WIDTH: Final = 620
 """Pixels of a full-width chart: the text column of A4 at the same proportion as on a screen."""
 
@@ -69,7 +70,7 @@ THEME: Final[Spec] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Chart:
-    """One chart; the caption explains its marks, `columns` and `rows` say in a table everything that it draws."""
+    """One chart. The caption explains its marks; `columns` and `rows` hold every number drawn."""
 
     name: str
     title: str

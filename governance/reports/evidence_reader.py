@@ -301,10 +301,14 @@ def _protocol(found: Record, protocol: Record) -> tuple[Fact, ...]:
         ),
         Fact(label="Seen at an origin", value="the months up to it, and none later"),
         Fact(label="Intervals of forecasts", value=intervals),
-        Fact(label="Metrics", value=", ".join(map(wording.metric_words, texts(protocol, "metrics")))),
+        Fact(
+            label="Metrics", value=", ".join(map(wording.metric_words, texts(protocol, "metrics")))
+        ),
         Fact(label="Level of estimates", value=wording.percent_text(number(protocol, "level"))),
         Fact(label="Several criteria", value="every one must pass"),
-        Fact(label="Replicates", value=wording.number_text(count(protocol, "replicates"), places=0)),
+        Fact(
+            label="Replicates", value=wording.number_text(count(protocol, "replicates"), places=0)
+        ),
         Fact(label="Seed", value=str(count(protocol, "seed"))),
     )
 
@@ -329,7 +333,9 @@ def _data(record: Record, found: Record) -> tuple[Fact, ...]:
     months = wording.span_of([text(one, at) for one in series for at in ("start", "end")])
     facts.insert(
         1 if facts else 0,
-        Fact(label="Months", value=f"{months}, {wording.count_text(len(series), 'series', 'series')}"),
+        Fact(
+            label="Months", value=f"{months}, {wording.count_text(len(series), 'series', 'series')}"
+        ),
     )
     if _anywhere(record, "simulated") is True:
         facts.insert(0, Fact(label="Origin", value="simulated: these are not data of patients"))

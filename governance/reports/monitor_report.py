@@ -84,7 +84,10 @@ def trigger_chart(report: MonitorReport) -> Chart:
     points: list[Spec] = [
         {"month": month_date(step.month), "which": which, "sum": float(value)}
         for step in report.path
-        for which, value in (("Demand above forecast", step.up), ("Demand below forecast", step.down))
+        for which, value in (
+            ("Demand above forecast", step.up),
+            ("Demand below forecast", step.down),
+        )
     ]
     fired = f"It fired in {report.fired_at}" if report.fired_at else "It did not fire"
     limit = wording.number_text(report.limit)
@@ -147,10 +150,10 @@ def _spec(points: list[Spec], report: MonitorReport) -> Spec:
         },
         {
             "data": {"values": [{"limit": float(report.limit), "word": "limit"}]},
-            "mark": {"type": "text", "align": "right", "dy": -7, "fontSize": 10.5, "color": INK},
+            "mark": {"type": "text", "align": "left", "dy": -7, "fontSize": 10.5, "color": INK},
             "encoding": {
                 "y": {"field": "limit", "type": "quantitative"},
-                "x": {"value": WIDTH - 64},
+                "x": {"value": 4},
                 "text": {"field": "word"},
             },
         },
@@ -171,12 +174,25 @@ def _fired_marks(at: TriggerMonth, month: Spec) -> list[Spec]:
     return [
         {
             "data": {"values": [point]},
-            "mark": {"type": "point", "shape": "diamond", "filled": True, "size": 120, "color": INK},
+            "mark": {
+                "type": "point",
+                "shape": "diamond",
+                "filled": True,
+                "size": 120,
+                "color": INK,
+            },
             "encoding": encoding,
         },
         {
             "data": {"values": [point]},
-            "mark": {"type": "text", "align": "right", "dx": -11, "fontSize": 10.5, "fontWeight": "bold", "color": INK},
+            "mark": {
+                "type": "text",
+                "align": "right",
+                "dx": -11,
+                "fontSize": 10.5,
+                "fontWeight": "bold",
+                "color": INK,
+            },
             "encoding": {**encoding, "text": {"field": "word"}},
         },
     ]

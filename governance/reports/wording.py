@@ -84,7 +84,9 @@ def percent_text(level: str | None) -> str:
 
 def count_text(count: int, one: str, many: str | None = None) -> str:
     """Return "1 review" or "3 reviews"."""
-    return f"{_written(Decimal(count), 0)}{NO_BREAK_SPACE}{one if count == 1 else many or one + 's'}"
+    return (
+        f"{_written(Decimal(count), 0)}{NO_BREAK_SPACE}{one if count == 1 else many or one + 's'}"
+    )
 
 
 def instant(us: int) -> datetime:
@@ -197,10 +199,7 @@ def _apart(number: Decimal, limits: Iterable[str | None], places: int) -> int:
     known = [limit for limit in map(decimal_of, limits) if limit is not None and limit != number]
     for wanted in range(places, MOST_DECIMALS + 1):
         shown = _rounded(number, wanted)
-        if all(
-            shown != limit and (shown < limit) == (number < limit)
-            for limit in known
-        ):
+        if all(shown != limit and (shown < limit) == (number < limit) for limit in known):
             return wanted
     return MOST_DECIMALS
 

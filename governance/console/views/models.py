@@ -157,7 +157,9 @@ def standings(reader: Reader, name: str, standing_in: StandingIn) -> tuple[Stand
     """Return the standing in every scope that a release or hold of the model names."""
     scopes = {release.scope for release in reader.find(Release, model=name)}
     scopes |= {hold.scope for hold in reader.find(Hold, model=name) if hold.state != "lifted"}
-    return tuple(_standing_shown(scope, standing_in(Scope.parse(scope))) for scope in sorted(scopes))
+    return tuple(
+        _standing_shown(scope, standing_in(Scope.parse(scope))) for scope in sorted(scopes)
+    )
 
 
 def entry_shown(reader: Reader, name: str) -> EntryShown | None:
@@ -177,7 +179,9 @@ def _entry_of(record: Mapping[str, Json]) -> EntryShown:
         owner=_text(record, "owner"),
         statement=_text(use, "statement"),
         question=_text(use, "question_of_interest") or _text(use, "indications"),
-        purposes=tuple((_text(one, "name"), _text(one, "description")) for one in _parts(use, "purposes")),
+        purposes=tuple(
+            (_text(one, "name"), _text(one, "description")) for one in _parts(use, "purposes")
+        ),
         population=_text(use, "population"),
         setting=_text(use, "setting"),
         users=_texts(use, "users"),
@@ -199,7 +203,9 @@ def _member(record: Mapping[str, Json], name: str) -> Mapping[str, Json]:
 
 def _parts(record: Mapping[str, Json], name: str) -> tuple[Mapping[str, Json], ...]:
     value = record.get(name)
-    return tuple(part for part in value if isinstance(part, dict)) if isinstance(value, list) else ()
+    return (
+        tuple(part for part in value if isinstance(part, dict)) if isinstance(value, list) else ()
+    )
 
 
 def _text(record: Mapping[str, Json], name: str) -> str:

@@ -85,7 +85,9 @@ ACTORS = {
         person="jonas.berg",
         printed_name="Jonas Berg",
         grants=(
-            Grant(person="jonas.berg", role=Role.MODEL_OWNER, scope=Scope(organisation=ORGANISATION)),
+            Grant(
+                person="jonas.berg", role=Role.MODEL_OWNER, scope=Scope(organisation=ORGANISATION)
+            ),
         ),
     ),
 }
@@ -189,7 +191,8 @@ class SampleDesk:
             checkpoint=(
                 f"oncovigil.st-olav/pharmacy-demand\n{len(self._entries)}\n"
                 "XwyNm+HSd4TGofDim9TFin5vECk4R1avvs0Bkoc3RlU=\n\n"
-                "— oncovigil.st-olav/pharmacy-demand bm90IGEgcmVhbCBzaWduYXR1cmUsIGludmVudGVkIGZvciB0ZXN0cw==\n"
+                "— oncovigil.st-olav/pharmacy-demand bm90IGEgcmVhbCBzaWduYXR1cmU="
+                "\n"
             ),
             witnesses=(),
             anchored_size=0,
@@ -231,13 +234,78 @@ class BadCredentials(Unauthenticated):
 def _entries() -> list[LedgerEntry]:
     kinds: list[tuple[str, dict[str, Any]]] = [
         ("ledger.genesis", {}),
-        ("person.added", {"actor": "ingrid.dahl", "changes": [_insert("person", "jonas.berg", {"printed_name": "Jonas Berg", "disabled": False})]}),
-        *[("inference.answered", {"caller": "pharmacy-portal", "model": "forecasting", "version": "forecasting/1", "dispositions": {"answered": 12, "abstained": 0}, "reasons": [], "purpose": "ordering"})] * 26,
-        ("version.registered", {"actor": "jonas.berg", "changes": [_insert("version", "forecasting/2", {"kind": "forecast-table/1", "state": "candidate", "digest": report.DIGEST})]}),
+        (
+            "person.added",
+            {
+                "actor": "ingrid.dahl",
+                "changes": [
+                    _insert(
+                        "person", "jonas.berg", {"printed_name": "Jonas Berg", "disabled": False}
+                    )
+                ],
+            },
+        ),
+        *[
+            (
+                "inference.answered",
+                {
+                    "caller": "pharmacy-portal",
+                    "model": "forecasting",
+                    "version": "forecasting/1",
+                    "dispositions": {"answered": 12, "abstained": 0},
+                    "reasons": [],
+                    "purpose": "ordering",
+                },
+            )
+        ]
+        * 26,
+        (
+            "version.registered",
+            {
+                "actor": "jonas.berg",
+                "changes": [
+                    _insert(
+                        "version",
+                        "forecasting/2",
+                        {"kind": "forecast-table/1", "state": "candidate", "digest": report.DIGEST},
+                    )
+                ],
+            },
+        ),
         ("attempt.opened", {"actor": "jonas.berg", "plan": "plan:forecasting:1", "attempt": 1}),
-        ("monitor.ran", {"actor": "jonas.berg", "changes": [_insert("monitor_run", "M-3", {"verdict": "fail", "through_month": "2008-05"}), _insert("finding", "F-1", {"review": "R-8", "hold": "H-1"}), _insert("hold", "H-1", {"cause": "monitor.error", "state": "open"})]}),
-        ("review.decided", {"actor": "ingrid.dahl", "decision": "approve", "changes": [{"table": "review", "key": "R-2", "op": "update", "set": {"state": ["open", "decided"], "decision": [None, "approve"]}}, {"table": "document", "key": "plan:forecasting:1", "op": "update", "set": {"state": ["registered", "in_force"]}}]}),
-    ]  # fmt: skip
+        (
+            "monitor.ran",
+            {
+                "actor": "jonas.berg",
+                "changes": [
+                    _insert("monitor_run", "M-3", {"verdict": "fail", "through_month": "2008-05"}),
+                    _insert("finding", "F-1", {"review": "R-8", "hold": "H-1"}),
+                    _insert("hold", "H-1", {"cause": "monitor.error", "state": "open"}),
+                ],
+            },
+        ),
+        (
+            "review.decided",
+            {
+                "actor": "ingrid.dahl",
+                "decision": "approve",
+                "changes": [
+                    {
+                        "table": "review",
+                        "key": "R-2",
+                        "op": "update",
+                        "set": {"state": ["open", "decided"], "decision": [None, "approve"]},
+                    },
+                    {
+                        "table": "document",
+                        "key": "plan:forecasting:1",
+                        "op": "update",
+                        "set": {"state": ["registered", "in_force"]},
+                    },
+                ],
+            },
+        ),
+    ]
     entries = []
     previous = hashlib.sha256(b"genesis").hexdigest()
     for seq, (kind, facts) in enumerate(kinds):

@@ -41,7 +41,12 @@ def panel(*, grouped: bool = True) -> Panel:
     for at, (key, group, level) in enumerate(KEYS):
         noise = rng.normal(0.0, 0.035, MONTHS)
         values = tuple(
-            float(level * (1 + 0.005 * t) * (1 + 0.11 * math.sin(t * math.pi / 6 + at)) * (1 + noise[t]))
+            float(
+                level
+                * (1 + 0.005 * t)
+                * (1 + 0.11 * math.sin(t * math.pi / 6 + at))
+                * (1 + noise[t])
+            )
             for t in range(MONTHS)
         )
         series.append(
@@ -60,28 +65,47 @@ def drifting(training: Panel, horizon: int) -> Mapping[str, PathForecast]:
             key=key,
             origin=path.origin,
             median=tuple(x * growth for x in path.median),
-            quantiles={level: tuple(x * growth for x in xs) for level, xs in path.quantiles.items()},
+            quantiles={
+                level: tuple(x * growth for x in xs) for level, xs in path.quantiles.items()
+            },
         )
     return paths
 
 
 CRITERIA = (
     Criterion(
-        id="skill-over-baseline", metric="skill_wape", direction="at_least", floor=0.05,
-        reading="excludes_baseline", baseline=0.0, minimum_n=5,
+        id="skill-over-baseline",
+        metric="skill_wape",
+        direction="at_least",
+        floor=0.05,
+        reading="excludes_baseline",
+        baseline=0.0,
+        minimum_n=5,
     ),
     Criterion(
         id="coverage-95", metric="coverage_95", direction="within", low=0.88, high=1.0, minimum_n=5
     ),
     Criterion(
-        id="bias", metric="bias", direction="within", low=-0.03, high=0.03,
-        reading="margin", margin=0.01, minimum_n=5,
+        id="bias",
+        metric="bias",
+        direction="within",
+        low=-0.03,
+        high=0.03,
+        reading="margin",
+        margin=0.01,
+        minimum_n=5,
     ),
     Criterion(
-        id="general-error", metric="wape", population="General", direction="at_most", floor=0.08,
-        reading="margin", margin=0.005, minimum_n=5,
+        id="general-error",
+        metric="wape",
+        population="General",
+        direction="at_most",
+        floor=0.08,
+        reading="margin",
+        margin=0.005,
+        minimum_n=5,
     ),
-)  # fmt: skip
+)
 
 
 @cache
@@ -91,13 +115,18 @@ def _evidence_text(grouped: bool) -> str:
         forecaster=drifting,
         baseline=seasonal_naive,
         protocol=TemporalProtocol(
-            origins=5, horizon=12, step=12, seed=11, replicates=500,
-            calibration_origins=5, calibration_step=12,
+            origins=5,
+            horizon=12,
+            step=12,
+            seed=11,
+            replicates=500,
+            calibration_origins=5,
+            calibration_step=12,
             metrics=("skill_wape", "wape", "mase", "coverage_80", "coverage_95", "bias"),
         ),
         criteria=CRITERIA,
         rng=np.random.default_rng(11),
-    )  # fmt: skip
+    )
     record: dict[str, Json] = {
         "dataset": "pbs-l01-l02/3",
         "dataset_title": "Prescriptions by class of patient (invented)",
