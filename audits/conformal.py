@@ -15,11 +15,12 @@ Source: Papadopoulos, Proedrou, Vovk and Gammerman (2002), European Conference o
 Assumptions: demand is not negative, one unit is small beside a month's demand (the + 1 only keeps
     zero defined); errors of a band are exchangeable with the next one.
 Failure modes: errors along one path and across series move together, so n errors carry less than n
-    independent ones and coverage varies between origins more than the rank suggests; it was .74 to
-    .86 for nominal .80 in simulation with twelve monthly or five yearly calibration origins. Errors
-    that grow over time are covered too rarely, a turbulent past makes quiet times over-covered; a
-    window limits how old an outcome may be. Too few errors for the rank are refused, since the
-    interval would be infinite.
+    independent ones. In simulation (8 series, five yearly or 16 quarterly calibration origins,
+    autocorrelation .3 to .8) nominal .80 covered .77 to .81 on average, single panels .02 to .07
+    around that; at .9 the signed form fell to .74, the symmetric to .79. Monthly origins add little
+    and cover less. Errors that grow over time are covered too rarely, a turbulent past makes quiet
+    times over-covered; a window limits how old an outcome may be. Too few errors for the rank are
+    refused, since the interval would be infinite.
 Cost: one sort for each band, population and level.
 """
 

@@ -130,7 +130,9 @@ def _theirs() -> dict[str, float]:
 
 def test_second_implementation_agrees(ours: dict[str, float | None]) -> None:
     with warnings.catch_warnings():
-        # A docstring of the library holds an escape that compilers warn about.
+        # A docstring of the library holds an escape that compilers warn about
+        # (a deprecation in Python 3.11, a syntax warning from 3.12 on).
+        warnings.simplefilter("ignore", category=DeprecationWarning)
         warnings.simplefilter("ignore", category=SyntaxWarning)
         theirs = _theirs()
     for metric, value in theirs.items():
