@@ -104,6 +104,12 @@ def test_other_spellings_are_refused(raw: bytes) -> None:
         loads(raw)
 
 
+@pytest.mark.parametrize("value", [2**53, -(2**53)])
+def test_the_first_integer_out_of_range_is_named_as_such(value: int) -> None:
+    with pytest.raises(NotCanonical, match="integer"):
+        dumps(value)
+
+
 def _nested(depth: int) -> object:
     value: object = 1
     for _ in range(depth):

@@ -268,6 +268,13 @@ def test_a_cosignature_of_another_form_is_refused(signature: bytes) -> None:
         cosignature.verify(public_key=WITNESS.public_key, signature=signature, text=TEXT)
 
 
+def test_a_time_beyond_the_format_is_refused_although_it_is_signed() -> None:
+    message = f"cosignature/v1\ntime {2**63}\n{TEXT}".encode()
+    signature = (2**63).to_bytes(8, "big") + private_key("w").sign(message)
+    with pytest.raises(NoteRejected, match="time"):
+        cosignature.verify(public_key=WITNESS.public_key, signature=signature, text=TEXT)
+
+
 @pytest.mark.parametrize("time_s", [-1, 2**63])
 def test_a_time_outside_the_format_is_not_signed(time_s: int) -> None:
     with pytest.raises(NoteRejected, match="time"):

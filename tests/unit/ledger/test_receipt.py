@@ -270,11 +270,18 @@ def test_the_same_witness_twice_is_one_witness() -> None:
     again = cosign(
         note, name="witness.example/hospital", private_key=private_key("hospital"), time_s=99
     )
+    later = cosign(
+        note, name="witness.example/hospital", private_key=private_key("hospital"), time_s=2**40
+    )
     proof = replace(LOG.proof(4), checkpoint=with_lines(note, [again]))
     raw = with_proof(S0, proof)
     assert rejected(raw, policy(quorum="2")) == "quorum"
     verified = verify_receipt(raw, policy(quorum="any"))
-    assert len(verified.cosigned_by) == 1
+    thrice = replace(proof, checkpoint=with_lines(note, [again, later]))
+    latest = verify_receipt(with_proof(S0, thrice), policy(quorum="any"))
+    assert [cosigner.time_s for cosigner in latest.cosigned_by] == [2**40]
+    # The later of its two signatures is in front here, the earlier behind.
+    assert [cosigner.time_s for cosigner in verified.cosigned_by] == [1_767_225_660]
 
 
 def test_one_witness_under_another_name_is_not_a_second_one() -> None:
