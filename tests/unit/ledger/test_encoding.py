@@ -14,8 +14,10 @@ def test_a_decimal_comes_back(value: int) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["", "00", "01", "-0", "-5", "+5", " 5", "5 ", "5\n", "1_000", "1.0", "1e3", "0x5"]
-    + ["\u0665", "\uff15", "\u00b2", str(2**63), "9" * 19, "9" * 5000],
+    [
+        *["", "00", "01", "-0", "-5", "+5", " 5", "5 ", "5\n", "1_000", "1.0", "1e3", "0x5"],
+        *["\u0665", "\uff15", "\u00b2", str(2**63), "9" * 19, "9" * 5000],
+    ],
 )
 def test_another_spelling_or_a_number_beyond_63_bits_is_no_decimal(text: str) -> None:
     assert decimal(text) is None
