@@ -152,7 +152,8 @@ def _ordinary(context: Context, mount: Mapping[str, ASGIApp]) -> App:
 @asynccontextmanager
 async def _running(context: Context) -> AsyncIterator[None]:
     """Load what is in service before the first question, and keep checking it while we run."""
-    await run_in_threadpool(context.state.artifact_faults)
+    now_us = context.deployment.clock.now_us()
+    await run_in_threadpool(context.state.artifact_faults, now_us=now_us)
     checking = asyncio.create_task(_check_artifacts(context.state.artifacts))
     try:
         yield

@@ -20,10 +20,18 @@ PROBLEM: Final = (b"content-type", json_v1.PROBLEM_TYPE.encode())
 CHALLENGE: Final = (b"www-authenticate", b'Bearer realm="oncovigil"')
 
 
-def header(scope: Scope, name: bytes) -> bytes | None:
-    """Return the header's value, None without it or where it is sent more than once."""
-    found = [value for key, value in scope["headers"] if key == name]
-    return found[0] if len(found) == 1 else None
+def headers_of(scope: Scope) -> dict[bytes, bytes]:
+    """Return the headers by name; one that is sent more than once is left out, like none.
+
+    Two credentials or two content types are no credential and no content type: which of them
+    counts must not depend on who reads them.
+    """
+    listed: Headers = scope["headers"]
+    found = dict(listed)
+    if len(found) != len(listed):
+        names = [name for name, _ in listed]
+        return {name: value for name, value in found.items() if names.count(name) == 1}
+    return found
 
 
 async def respond(send: Send, status: int, headers: Headers, body: bytes) -> None:

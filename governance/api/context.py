@@ -10,7 +10,7 @@ from fastapi.openapi.models import OAuthFlowClientCredentials, OAuthFlows
 from fastapi.security import OAuth2, SecurityScopes
 
 from governance.adapters.tokens import TokenAuthority
-from governance.api.asgi import CHALLENGE, Headers, header
+from governance.api.asgi import CHALLENGE, Headers, headers_of
 from governance.api.authentication import Authentication
 from governance.api.limits import RateLimit, too_many
 from governance.api.metrics import Metrics
@@ -77,7 +77,8 @@ async def calling(
     """
     context = context_of(request)
     now_us = context.deployment.clock.now_us()
-    found = context.authentication.caller(header(request.scope, b"authorization"), now_us=now_us)
+    credential = headers_of(request.scope).get(b"authorization")
+    found = context.authentication.caller(credential, now_us=now_us)
     if isinstance(found, Refusal):
         raise RequestRefused(found, [CHALLENGE])
     wait_us = context.rate.wait_us(found.client, now_us=now_us)

@@ -52,7 +52,7 @@ def _ledger(context: Context) -> str:
 
 def _artifacts(context: Context) -> str:
     try:
-        faults = context.state.artifact_faults()
+        faults = context.state.artifact_faults(now_us=context.deployment.clock.now_us())
     except GovernanceError as error:
         return error.code
     return "gate.digest_mismatch" if faults else "ok"

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
+from collections.abc import Mapping
 from typing import Final
 
-from governance.api.asgi import Message, Receive, Scope, header
+from governance.api.asgi import Message, Receive, Scope, headers_of
 from governance.clock import MICROSECONDS
 from governance.gate.reasons import Refusal
 
@@ -51,15 +52,24 @@ class ClientGone(Exception):
     """The client closed the connection before its body was whole; nobody reads an answer."""
 
 
-async def read_body(
-    scope: Scope, receive: Receive, *, bytes_max: int, seconds_max: float = BODY_SECONDS_MAX
+async def read_body(scope: Scope, receive: Receive, *, bytes_max: int) -> bytes | Refusal:
+    """Return the whole body of a request, or the refusal of one that is too large or too slow."""
+    return await receive_body(headers_of(scope), receive, bytes_max=bytes_max)
+
+
+async def receive_body(
+    headers: Mapping[bytes, bytes],
+    receive: Receive,
+    *,
+    bytes_max: int,
+    seconds_max: float = BODY_SECONDS_MAX,
 ) -> bytes | Refusal:
-    """Return the whole body, or the refusal of one that is too large or too slow.
+    """See `read_body`; for a caller that has the headers already.
 
     The stated length is looked at first, so that a large body is refused before it is read; what
     arrives is counted as well, because a chunked body states none.
     """
-    stated = header(scope, b"content-length")
+    stated = headers.get(b"content-length")
     if stated is not None and (not stated.isdigit() or int(stated) > bytes_max):
         return _too_large(bytes_max)
     message = await receive()  # the whole of a small body is there with its headers

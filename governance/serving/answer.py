@@ -9,26 +9,32 @@ withheld unless it may still be given (P11).
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import Final
 
 from audits.estimate import Json
+from change_control.release.release import Release as StandingRelease
 from governance.gate.ask import Ask, Served
-from governance.gate.decide import Decision, decide
+from governance.gate.decide import Decision, Dossier, decide
 from governance.gate.reasons import Refusal
 from governance.registry.records import Release
 from governance.serving.codec import Codec
 from governance.serving.snapshot import GovernedModel, Snapshot
-from governance.serving.state import ServingState, dossier_of, standing_for
+from governance.serving.state import ServingState
 from governance.storage.ports import Body, CommittedAnswer, Pen, PendingAnswer, Reader
 from models.predictor import Predictor, RowAnswer
+
+BODY_BYTES_MAX: Final = 3_000_000
+"""A receipt holds the body in base64 and ends at four MiB (`governance.ledger.core.receipt`)."""
 
 ANSWERED: Final = "inference.answered"
 REFUSED: Final = "inference.refused"
 WITHHELD: Final = "inference.withheld"
+
+
+Again = Callable[["_Case", PendingAnswer, Reader, int, int], PendingAnswer]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,8 +43,8 @@ class _Case:
 
     ask: Ask
     codec: Codec
-    decision: Decision
     epoch: int
+    decision: Decision
     model: GovernedModel | None = None
     until_us: int | None = None
 
@@ -68,20 +74,19 @@ class Answers:
 
     def _prepare(self, ask: Ask, codec: Codec, *, now_us: int) -> PendingAnswer:
         snapshot = self._state.current()
-        model = snapshot.models.get(ask.model)
         predictor: Predictor | None = None
-        if model is not None:
-            standing = standing_for(model, ask, now_us=now_us)
-            if standing.release is not None:
-                predictor = self._state.predictor(model, standing.release)
-        case = _case(ask, codec, snapshot, now_us=now_us, intact=predictor is not None)
-        release, question = case.release, ask.question
-        if release is None or model is None or predictor is None or isinstance(question, Refusal):
-            pending = _refusal(case)
-        else:
-            answers = model.in_use.rows.answer(predictor, question.rows)
-            pending = _answer(case, model, release, answers)
-        return replace(pending, redecide=partial(self._decide_again, case, pending))
+
+        def intact(model: GovernedModel, release: StandingRelease) -> bool:
+            nonlocal predictor
+            predictor = self._state.predictor(model, release, now_us=now_us)
+            return predictor is not None
+
+        case = _decided(ask, codec, snapshot, now_us=now_us, intact=intact)
+        model, release, question = case.model, case.release, ask.question
+        if model is None or release is None or predictor is None or isinstance(question, Refusal):
+            return _refusal(case, again=self._decide_again)
+        answers = model.in_use.rows.answer(predictor, question.rows)
+        return _answer(case, model, release, answers, again=self._decide_again)
 
     def _decide_again(
         self, before: _Case, prepared: PendingAnswer, reader: Reader, epoch: int, now_us: int
@@ -92,7 +97,7 @@ class Answers:
         rests on are the ones that govern now; its bytes were verified when it was prepared.
         """
         snapshot = self._state.renew(reader, epoch)
-        case = _case(before.ask, before.codec, snapshot, now_us=now_us, intact=True)
+        case = _decided(before.ask, before.codec, snapshot, now_us=now_us, intact=_verified)
         if case.release is None:
             return _refusal(case, withheld=before.release)
         if case.authority == before.authority:
@@ -102,57 +107,79 @@ class Answers:
         return _refusal(replace(case, decision=moved), withheld=before.release)
 
 
-def _case(ask: Ask, codec: Codec, snapshot: Snapshot, *, now_us: int, intact: bool) -> _Case:
+def _verified(_model: GovernedModel, _release: StandingRelease) -> bool:
+    return True
+
+
+def _decided(
+    ask: Ask,
+    codec: Codec,
+    snapshot: Snapshot,
+    *,
+    now_us: int,
+    intact: Callable[[GovernedModel, StandingRelease], bool],
+) -> _Case:
+    """Return the decision on a question; `intact` is asked only where a release governs."""
     model = snapshot.models.get(ask.model)
     if model is None:
-        return _Case(ask=ask, codec=codec, decision=decide(ask, None), epoch=snapshot.epoch)
-    standing = standing_for(model, ask, now_us=now_us)
+        return _Case(ask=ask, codec=codec, epoch=snapshot.epoch, decision=decide(ask, None))
+    # A question that could not be read has no purpose; what is wrong with it decides before.
+    purpose = "" if isinstance(ask.question, Refusal) else ask.question.purpose
+    standing = model.standing(scope=ask.caller.scope, purpose=purpose, now_us=now_us)
+    governing = standing.release
+    dossier = Dossier(
+        use=model.in_use.entry.use,
+        standing=standing,
+        intact=governing is not None and intact(model, governing),
+    )
     return _Case(
         ask=ask,
         codec=codec,
-        decision=decide(ask, dossier_of(model, standing, intact=intact)),
         epoch=snapshot.epoch,
+        decision=decide(ask, dossier),
         model=model,
         until_us=standing.until_us,
     )
 
 
 def _answer(
-    case: _Case, model: GovernedModel, release: Release, answers: Sequence[RowAnswer]
+    case: _Case,
+    model: GovernedModel,
+    release: Release,
+    answers: Sequence[RowAnswer],
+    *,
+    again: Again,
 ) -> PendingAnswer:
-    abstained = [answer for answer in answers if answer.reasons]
+    silent = [answer for answer in answers if answer.reasons]
     reply = case.codec.encode(
         Served(name=model.name, version=release.version, digest=release.digest),
         answers,
-        fallback=model.in_use.entry.fallback if abstained else None,
+        fallback=model.in_use.entry.fallback if silent else None,
     )
-    counts: dict[str, Json] = {
-        "answered": len(answers) - len(abstained),
-        "abstained": len(abstained),
-    }
-    reasons: list[Json] = []
-    reasons.extend(sorted({code for answer in abstained for code in answer.reasons}))
-    facts = {
-        **_facts(case, release),
-        "purpose": release.purpose,
-        "dispositions": counts,
-        "reasons": reasons,
-        "body_key": release.body_key,
-    }
     content = case.codec.body(request=case.ask.raw, reply=reply)
-    return PendingAnswer(
+    if len(content) > BODY_BYTES_MAX:
+        too_large = Refusal(code="gate.too_large", detail="the answer is too large to record")
+        return _refusal(replace(case, decision=Decision(refusals=(too_large,))), again=again)
+    facts = _facts(case, release)
+    facts["purpose"] = release.purpose
+    facts["dispositions"] = {"answered": len(answers) - len(silent), "abstained": len(silent)}
+    facts["reasons"] = [*sorted({code for answer in silent for code in answer.reasons})]
+    facts["body_key"] = release.body_key
+    return _pending(
+        case,
+        again,
         kind=ANSWERED,
         facts=facts,
         body=Body(content=content, key_id=release.body_key),
         reply=reply,
         status=200,
-        epoch=case.epoch,
-        until_us=case.until_us,
         idempotency=_idempotency(case.ask),
     )
 
 
-def _refusal(case: _Case, *, withheld: Release | None = None) -> PendingAnswer:
+def _refusal(
+    case: _Case, *, again: Again | None = None, withheld: Release | None = None
+) -> PendingAnswer:
     """Return a refusal, or what is recorded in the place of an answer under `withheld`.
 
     There is no body: without a release there is no key to encrypt one under, and what was withheld
@@ -160,18 +187,50 @@ def _refusal(case: _Case, *, withheld: Release | None = None) -> PendingAnswer:
     idempotency key: the same question may be answered once the reason is gone.
     """
     refusals = case.decision.refusals
-    reasons: list[Json] = []
-    reasons.extend(refusal.code for refusal in refusals)
+    facts = _facts(case, withheld)
+    facts["reasons"] = [refusal.code for refusal in refusals]
     fallback = None if case.model is None else case.model.in_use.entry.fallback
-    return PendingAnswer(
+    return _pending(
+        case,
+        again,
         kind=REFUSED if withheld is None else WITHHELD,
-        facts={**_facts(case, withheld), "reasons": reasons},
+        facts=facts,
         body=None,
         reply=case.codec.encode_refusal(refusals, fallback=fallback),
         status=refusals[0].status,
+        idempotency=None,
+    )
+
+
+def _pending(
+    case: _Case,
+    again: Again | None,
+    *,
+    kind: str,
+    facts: dict[str, Json],
+    body: Body | None,
+    reply: bytes,
+    status: int,
+    idempotency: tuple[str, str, str] | None,
+) -> PendingAnswer:
+    """Return the answer or refusal with the way back to the decision, should standing move."""
+
+    def redecide(reader: Reader, epoch: int, now_us: int) -> PendingAnswer:
+        assert again is not None
+        return again(case, pending, reader, epoch, now_us)
+
+    pending = PendingAnswer(
+        kind=kind,
+        facts=facts,
+        body=body,
+        reply=reply,
+        status=status,
         epoch=case.epoch,
         until_us=case.until_us,
+        redecide=None if again is None else redecide,
+        idempotency=idempotency,
     )
+    return pending
 
 
 def _facts(case: _Case, release: Release | None) -> dict[str, Json]:

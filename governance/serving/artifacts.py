@@ -5,11 +5,11 @@ digest: they are read once, hashed, and parsed from memory, so nothing can chang
 what answers is always what was registered. Beyond that, a file that no longer is what was
 registered stops its model:
 
-  * at the next question, where its size, times, inode or device differ from those at loading;
+  * at the first question after `LOOK_US`, where its size, times, inode or device differ from those
+    at loading (a look at every question would cost a tenth of its time);
   * within one period of `verify_all` (the server calls it every minute), where they were forged.
 
-The second is not immediate: an administrator who rewrites the file and restores its times is seen
-after up to a minute. Until then the answers still come from the verified bytes in memory.
+So neither is immediate. Until then the answers still come from the verified bytes in memory.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 import orjson
 
@@ -27,12 +28,16 @@ from models.predictor import Predictor, load_predictor
 
 Stamp = tuple[int, int, int, int, int]
 
+LOOK_US: Final = 100_000
+"""Between two looks at a file: a tenth of a second."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoadedArtifact:
     """A predictor, the version that it was built for, and its file's stamp at that moment."""
 
     version: Version
+    path: str
     stamp: Stamp
     predictor: Predictor
 
@@ -44,15 +49,19 @@ class Artifacts:
         """Take the home's artifact folder."""
         self._root = root
         self._loaded: dict[str, LoadedArtifact] = {}
+        self._looked_us: dict[str, int] = {}
 
-    def predictor(self, version: Version) -> Predictor | None:
+    def predictor(self, version: Version, *, now_us: int) -> Predictor | None:
         """Return the predictor, or None where the file is not what was registered."""
         loaded = self._loaded.get(version.id)
         if loaded is not None and loaded.version.digest == version.digest:
-            if self._stamp(version) == loaded.stamp:
+            if abs(now_us - self._looked_us[version.id]) < LOOK_US:
+                return loaded.predictor
+            self._looked_us[version.id] = now_us
+            if _stamp(loaded.path) == loaded.stamp:
                 return loaded.predictor
             self._loaded.pop(version.id, None)
-        return self._load(version)
+        return self._load(version, now_us)
 
     def verify_all(self) -> tuple[str, ...]:
         """Read and hash every loaded file again; forget and return the versions that differ."""
@@ -65,24 +74,29 @@ class Artifacts:
                 differing.append(loaded.version.id)
         return tuple(differing)
 
-    def _load(self, version: Version) -> Predictor | None:
-        # The stamp is taken before reading: a change while we read shows at the next question.
-        stamp = self._stamp(version)
+    def _load(self, version: Version, now_us: int) -> Predictor | None:
+        # The stamp is taken before reading: a change while we read shows at the next look.
+        path = str(self._root / version.artifact_uri)
+        stamp = _stamp(path)
         if stamp is None:
             return None
         try:
             predictor = load_predictor(version.kind, orjson.loads(self._content(version)))
         except (ArtifactTampered, orjson.JSONDecodeError, ModelError):
             return None  # registered bytes that are no predictor serve nothing either
-        self._loaded[version.id] = LoadedArtifact(version=version, stamp=stamp, predictor=predictor)
+        self._looked_us[version.id] = now_us
+        self._loaded[version.id] = LoadedArtifact(
+            version=version, path=path, stamp=stamp, predictor=predictor
+        )
         return predictor
 
     def _content(self, version: Version) -> bytes:
         return read_artifact(root=self._root, uri=version.artifact_uri, digest=version.digest)
 
-    def _stamp(self, version: Version) -> Stamp | None:
-        try:
-            found = os.stat(self._root / version.artifact_uri)  # noqa: PTH116 - asked every time
-        except OSError:
-            return None
-        return (found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino, found.st_dev)
+
+def _stamp(path: str) -> Stamp | None:
+    try:
+        found = os.stat(path)  # noqa: PTH116 - the path is text already
+    except OSError:
+        return None
+    return (found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino, found.st_dev)

@@ -65,10 +65,6 @@ class GovernedModel:
             self._kept[key] = found
         return found
 
-    def version_of(self, release: Release) -> records.Version:
-        """Return the version that a release runs."""
-        return self.versions[release.version]
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Snapshot:

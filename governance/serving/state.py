@@ -5,11 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 
-from change_control.release.release import Release
-from change_control.release.standing import Standing
-from governance.gate.ask import Ask
-from governance.gate.decide import Dossier
-from governance.gate.reasons import Refusal
+from change_control.release.release import Release, ReleaseState
 from governance.serving.artifacts import Artifacts
 from governance.serving.snapshot import EntryInUse, GovernedModel, Snapshot, read_snapshot
 from governance.storage.ports import Reader
@@ -54,36 +50,25 @@ class ServingState:
         self._snapshot = snapshot
         return snapshot
 
-    def predictor(self, model: GovernedModel, release: Release) -> Predictor | None:
+    def predictor(self, model: GovernedModel, release: Release, *, now_us: int) -> Predictor | None:
         """Return the predictor of a release; None where its bytes are not the registered ones.
 
         The release names the digest as well as the version: both must be what is loaded (P1).
         """
-        version = model.version_of(release)
+        version = model.versions[release.version]
         if model.releases[release.id].digest != version.digest:
             return None
         if version.kind != model.in_use.entry.predictor:
             return None
-        return self.artifacts.predictor(version)
+        return self.artifacts.predictor(version, now_us=now_us)
 
-    def artifact_faults(self) -> tuple[str, ...]:
+    def artifact_faults(self, *, now_us: int) -> tuple[str, ...]:
         """Return the active releases whose artifact is not what was registered."""
         return tuple(
             release.id
             for model in self.current().models.values()
             for facts in model.facts.values()
             for release in facts.releases
-            if release.state.value == "active" and self.predictor(model, release) is None
+            if release.state is ReleaseState.ACTIVE
+            and self.predictor(model, release, now_us=now_us) is None
         )
-
-
-def standing_for(model: GovernedModel, ask: Ask, *, now_us: int) -> Standing:
-    """Return the standing that the question meets; an unreadable question has no purpose."""
-    question = ask.question
-    purpose = "" if isinstance(question, Refusal) else question.purpose
-    return model.standing(scope=ask.caller.scope, purpose=purpose, now_us=now_us)
-
-
-def dossier_of(model: GovernedModel, standing: Standing, *, intact: bool) -> Dossier:
-    """Return what the gate reads about a model."""
-    return Dossier(use=model.in_use.entry.use, standing=standing, intact=intact)

@@ -1,3 +1,4 @@
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,20 +10,29 @@ from tests.functional.api.support import Api, make_home, running
 LIMITS = {"max_body_bytes": 20_000, "rows_per_request": 5, "requests_per_minute": 100_000}
 
 
-@pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+@pytest.fixture(scope="session")
+def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a home that is made once and only copied."""
     return make_home(tmp_path_factory.mktemp("api") / "home", limits=LIMITS)
 
 
+@pytest.fixture
+def home(template: Path, tmp_path: Path) -> Path:
+    """Return a home of the test's own."""
+    return Path(shutil.copytree(template, tmp_path / "home"))
+
+
 @pytest.fixture(scope="module")
-def shared(home: Path) -> Iterator[Api]:
+def shared(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
     """One served home for tests that leave no act behind."""
-    with running(home) as api:
+    copy = tmp_path_factory.mktemp("shared") / "home"
+    shutil.copytree(template, copy)
+    with running(copy) as api:
         yield api
 
 
 @pytest.fixture
-def own(tmp_path: Path) -> Iterator[Api]:
-    """A home of the test's own, for tests that act."""
-    with running(make_home(tmp_path / "home", limits=LIMITS)) as api:
+def own(home: Path) -> Iterator[Api]:
+    """A served home of the test's own, for tests that act."""
+    with running(home) as api:
         yield api

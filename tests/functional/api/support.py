@@ -38,19 +38,20 @@ QUESTION: dict[str, Any] = {"rows": [GOOD_ROW], "context": {"purpose": PURPOSE}}
 def make_home(root: Path, *, limits: dict[str, int] | None = None) -> Path:
     """Create a home with the model released to st-olav/*, and three clients."""
     create_home(root, organisation="st-olav", deployment="test", clock=SystemClock())
-    if limits:
-        config = root / "vigil.toml"
-        text = config.read_text()
-        for name, value in limits.items():
-            lines = [
-                f"{name} = {value}" if line.startswith(f"{name} = ") else line
-                for line in text.splitlines()
-            ]
-            text = "\n".join(lines) + "\n"
-        config.write_text(text)
+    set_limits(root, limits or {})
     with open_deployment(root) as deployment:
         _release(deployment)
     return root
+
+
+def set_limits(root: Path, limits: dict[str, int]) -> None:
+    """Change limits in the home's configuration."""
+    config = root / "vigil.toml"
+    lines = config.read_text().splitlines()
+    for name, value in limits.items():
+        place = next(at for at, line in enumerate(lines) if line.startswith(f"{name} = "))
+        lines[place] = f"{name} = {value}"
+    config.write_text("\n".join(lines) + "\n")
 
 
 def _release(deployment: Deployment) -> None:

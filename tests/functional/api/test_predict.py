@@ -15,6 +15,7 @@ from governance.clock import MICROSECONDS
 from governance.ledger.core.policy import Policy
 from governance.ledger.core.receipt import VerifiedReceipt, verify_receipt
 from governance.registry.records import ServiceClient
+from governance.serving.artifacts import LOOK_US
 from governance.storage.errors import audit_unavailable
 from tests.functional.api.support import (
     MODEL,
@@ -22,8 +23,8 @@ from tests.functional.api.support import (
     QUESTION,
     Api,
     ShiftedClock,
-    make_home,
     running,
+    set_limits,
 )
 from tests.unit.serving.fakes import GOOD_ROW, PURPOSE, hold_record
 
@@ -267,16 +268,19 @@ def test_a_hold_stops_the_very_next_question(own: Api) -> None:
 
 
 @pytest.mark.requirement("P1")
-def test_a_tampered_artifact_is_refused_at_the_next_question_and_after_a_restart(
-    own: Api,
-) -> None:
-    assert own.ask().status_code == 200
-    path = own.deployment.home.artifacts_dir / "forecasting" / "parameters.json"
-    path.write_bytes(path.read_bytes().replace(b'"102"', b'"999"'))
-    problem(own.ask(), 409, "gate.digest_mismatch")
-    ready = own.http.get("/readyz")
-    assert ready.status_code == 503
-    assert ready.json()["checks"] == {"ledger": "ok", "artifacts": "gate.digest_mismatch"}
+def test_a_tampered_artifact_is_refused_at_the_next_look_and_after_a_restart(home: Path) -> None:
+    clock = ShiftedClock()
+    with running(home, clock=clock) as api:
+        assert api.ask().status_code == 200
+        path = api.deployment.home.artifacts_dir / "forecasting" / "parameters.json"
+        path.write_bytes(path.read_bytes().replace(b'"102"', b'"999"'))
+        clock.shift_us += LOOK_US
+        problem(api.ask(), 409, "gate.digest_mismatch")
+        ready = api.http.get("/readyz")
+        assert ready.status_code == 503
+        assert ready.json()["checks"] == {"ledger": "ok", "artifacts": "gate.digest_mismatch"}
+    with running(home) as api:
+        problem(api.ask(), 409, "gate.digest_mismatch")
 
 
 @pytest.mark.requirement("P2")
@@ -311,10 +315,10 @@ def test_a_fault_of_the_program_shows_and_logs_no_data(
 
 @pytest.mark.parametrize("change", [{"disabled": True}, {"secret_epoch": 2}])
 def test_a_disabled_or_rotated_client_is_refused_within_a_second(
-    tmp_path: Path, change: dict[str, Any]
+    home: Path, change: dict[str, Any]
 ) -> None:
     clock = ShiftedClock()
-    with running(make_home(tmp_path / "home"), clock=clock) as api:
+    with running(home, clock=clock) as api:
         headers = api.bearer()
         assert api.ask(headers=headers).status_code == 200
         client = ServiceClient(
@@ -329,8 +333,8 @@ def test_a_disabled_or_rotated_client_is_refused_within_a_second(
         problem(api.ask(headers=headers), 401, "identity.client_disabled")
 
 
-def test_over_its_rate_a_client_waits_and_nothing_is_recorded(tmp_path: Path) -> None:
-    home = make_home(tmp_path / "home", limits={"requests_per_minute": 3})
+def test_over_its_rate_a_client_waits_and_nothing_is_recorded(home: Path) -> None:
+    set_limits(home, {"requests_per_minute": 3})
     with running(home) as api:
         token = api.bearer()
         assert [api.ask(headers=token).status_code for _ in range(3)] == [200, 200, 200]

@@ -7,9 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from starlette.responses import PlainTextResponse
 
+from governance.api import token_route
+from governance.api.app import create_app
 from governance.api.token_route import TRIES_PER_MINUTE
-from tests.functional.api.support import MODEL, SECRET, Api, make_home, running
+from governance.deployment import open_deployment
+from tests.functional.api.support import MODEL, SECRET, Api, InProcess, running
 
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 
@@ -76,15 +80,30 @@ def test_a_form_that_cannot_be_read_is_refused(own: Api, content: bytes) -> None
     assert (response.status_code, response.json()["error"]) == (400, "unsupported_grant_type")
 
 
-def test_guessing_a_secret_is_stopped(own: Api) -> None:
-    for _ in range(TRIES_PER_MINUTE):
-        assert get_token(own, grant_type="other").status_code == 400
-    statuses = [get_token(own, client_id="", client_secret="x").status_code for _ in range(3)]
-    assert statuses == [401] * 3
-    own_limit = [get_token(own, client_id="", client_secret="x") for _ in range(18)]
-    assert own_limit[-1].status_code == 429
-    assert own_limit[-1].json()["code"] == "identity.rate_limited"
-    assert int(own_limit[-1].headers["retry-after"]) >= 1
+def test_guessing_a_secret_is_stopped_for_the_peer(
+    own: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(token_route, "password_matches", lambda _hashed, _secret: False)
+    tries = [get_token(own, client_id=f"guess-{number}") for number in range(2 * TRIES_PER_MINUTE)]
+    assert {response.status_code for response in tries[:TRIES_PER_MINUTE]} == {401}
+    assert tries[-1].status_code == 429
+    assert tries[-1].json()["code"] == "identity.rate_limited"
+    assert int(tries[-1].headers["retry-after"]) >= 1
+
+
+@pytest.mark.parametrize("client", ["planner", "nobody", ""])
+def test_an_unknown_client_costs_the_same_check(
+    own: Api, monkeypatch: pytest.MonkeyPatch, client: str
+) -> None:
+    checks: list[bool] = []
+
+    def check(hashed: str | None, _secret: str) -> bool:
+        checks.append(hashed is not None)
+        return False
+
+    monkeypatch.setattr(token_route, "password_matches", check)
+    assert get_token(own, client_id=client).status_code == 401
+    assert checks == [client == "planner"]
 
 
 # --- registry ------------------------------------------------------------------------------------
@@ -265,16 +284,11 @@ def test_a_body_that_is_too_large_is_refused_on_every_route(shared: Api) -> None
         assert (response.status_code, response.json()["code"]) == (413, "gate.too_large")
 
 
-def test_an_application_is_mounted_behind_our_own_routes(tmp_path: Path) -> None:
-    from starlette.responses import PlainTextResponse
-
-    from governance.api.app import create_app
-    from governance.deployment import open_deployment
-    from tests.functional.api.support import InProcess
-
+def test_an_application_is_mounted_behind_our_own_routes(home: Path) -> None:
+    console = PlainTextResponse("the console")
     with (
-        open_deployment(make_home(tmp_path / "home")) as deployment,
-        InProcess(create_app(deployment, mount={"/": PlainTextResponse("the console")})) as http,
+        open_deployment(home) as deployment,
+        InProcess(create_app(deployment, mount={"/": console})) as http,
     ):
         assert http.get("/").text == "the console"
         assert http.get("/anything").text == "the console"
@@ -282,8 +296,7 @@ def test_an_application_is_mounted_behind_our_own_routes(tmp_path: Path) -> None
         assert http.get("/v1/models").status_code == 401
 
 
-def test_after_a_restart_the_same_model_answers(tmp_path: Path) -> None:
-    home = make_home(tmp_path / "home")
+def test_after_a_restart_the_same_model_answers(home: Path) -> None:
     with running(home) as api:
         event = api.ask().json()["event_id"]
     with running(home) as api:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from governance.api.limits import MINUTE_US, ClientGone, RateLimit, read_body
+from governance.api.limits import MINUTE_US, ClientGone, RateLimit, receive_body
 from governance.gate.reasons import Refusal
 
 NOW_US = 1_790_000_000_000_000
@@ -61,7 +61,9 @@ def test_no_window_of_a_minute_holds_more_than_twice_the_limit(
         assert len(inside) <= 2 * per_minute
 
 
-def read(messages: list[dict[str, Any]], *, headers: list[Any] | None = None) -> bytes | Refusal:
+def read(
+    messages: list[dict[str, Any]], *, headers: dict[bytes, bytes] | None = None
+) -> bytes | Refusal:
     """Read a body of at most ten bytes from the messages; more than they hold is waited for."""
     waiting = list(messages)
 
@@ -70,8 +72,7 @@ def read(messages: list[dict[str, Any]], *, headers: list[Any] | None = None) ->
             await asyncio.Event().wait()
         return waiting.pop(0)
 
-    scope = {"headers": headers or []}
-    return asyncio.run(read_body(scope, receive, bytes_max=10, seconds_max=0.01))
+    return asyncio.run(receive_body(headers or {}, receive, bytes_max=10, seconds_max=0.01))
 
 
 def part(body: bytes, *, more: bool = False) -> dict[str, Any]:
@@ -104,7 +105,7 @@ def test_a_body_over_the_limit_is_refused_as_soon_as_it_is(messages: list[dict[s
 
 @pytest.mark.parametrize("length", [b"11", b"-1", b"ten", b"1e1", b"", b"9" * 100])
 def test_a_stated_length_over_the_limit_is_refused_before_anything_is_read(length: bytes) -> None:
-    found = read([], headers=[(b"content-length", length)])
+    found = read([], headers={b"content-length": length})
     assert isinstance(found, Refusal)
     assert found.code == "gate.too_large"
 

@@ -11,7 +11,9 @@ import pytest
 from governance.codecs import json_v1
 from governance.gate.ask import Question
 from governance.gate.reasons import Refusal
+from governance.serving import answer as module
 from governance.serving.answer import ANSWERED, REFUSED, WITHHELD
+from governance.serving.artifacts import LOOK_US
 from governance.storage.errors import AuditUnavailable
 from governance.storage.ports import CommittedAnswer
 from tests.unit.serving.fakes import (
@@ -31,10 +33,12 @@ from tests.unit.serving.fakes import (
 GOOD = Question(rows=[GOOD_ROW], purpose=PURPOSE)
 
 
-def put(world: World, question: Question | Refusal = GOOD, **fields: object) -> CommittedAnswer:
+def put(
+    world: World, question: Question | Refusal = GOOD, *, now_us: int = NOW_US, **fields: object
+) -> CommittedAnswer:
     """Ask and return what was committed."""
     asked = ask(question, **fields)
-    return world.answers.submit(asked, json_v1, now_us=NOW_US).result(timeout=0)
+    return world.answers.submit(asked, json_v1, now_us=now_us).result(timeout=0)
 
 
 def codes(committed: CommittedAnswer) -> object:
@@ -149,10 +153,10 @@ def test_a_subject_is_refused_where_rows_are_not_about_people(world: World) -> N
 
 
 @pytest.mark.requirement("P1")
-def test_a_tampered_artifact_stops_the_model_at_the_next_question(world: World) -> None:
+def test_a_tampered_artifact_stops_the_model_at_the_next_look(world: World) -> None:
     assert put(world).answer.status == 200
     world.artifact.write_bytes(world.artifact.read_bytes().replace(b'"102"', b'"103"'))
-    committed = put(world)
+    committed = put(world, now_us=NOW_US + LOOK_US)
     assert (committed.answer.status, codes(committed)) == (409, ["gate.digest_mismatch"])
 
 
@@ -318,3 +322,12 @@ def test_the_same_key_for_another_model_is_another_question(world: World) -> Non
     assert world.pen.held[-1][0].idempotency == digest
     world.answers.submit(ask(GOOD, idempotency_key="k-1", raw=b"{}"), json_v1, now_us=NOW_US)
     assert world.pen.held[-1][0].idempotency != digest
+
+
+def test_an_answer_that_would_not_fit_a_receipt_is_refused_before_it_is_recorded(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "BODY_BYTES_MAX", 100)
+    committed = put(world)
+    assert (committed.answer.status, codes(committed)) == (413, ["gate.too_large"])
+    assert committed.answer.body is None

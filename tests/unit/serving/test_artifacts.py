@@ -12,7 +12,9 @@ import orjson
 import pytest
 
 from governance.registry.records import Version
-from governance.serving.artifacts import Artifacts
+from governance.serving import artifacts as module
+from governance.serving.artifacts import LOOK_US, Artifacts
+from models.predictor import Predictor
 from tests.unit.serving.fakes import GOOD_ROW, NOW_US, path_table
 
 pytestmark = pytest.mark.requirement("P1")
@@ -28,33 +30,65 @@ def stored(folder: Path, content: bytes, **fields: Any) -> Version:
     return replace(version, **fields)
 
 
+class Served:
+    """Artifacts as a caller sees them who asks once every look."""
+
+    def __init__(self, folder: Path) -> None:
+        self.artifacts = Artifacts(root=folder)
+        self.now_us = NOW_US
+
+    def predictor(self, version: Version) -> Predictor | None:
+        self.now_us += LOOK_US
+        return self.artifacts.predictor(version, now_us=self.now_us)
+
+    def verify_all(self) -> tuple[str, ...]:
+        return self.artifacts.verify_all()
+
+
 @pytest.fixture
 def version(tmp_path: Path) -> Version:
     return stored(tmp_path, orjson.dumps(path_table()))
 
 
 @pytest.fixture
-def artifacts(tmp_path: Path) -> Artifacts:
-    return Artifacts(root=tmp_path)
+def artifacts(tmp_path: Path) -> Served:
+    return Served(tmp_path)
 
 
-def test_registered_bytes_become_a_predictor_once(artifacts: Artifacts, version: Version) -> None:
+def test_registered_bytes_become_a_predictor_once(artifacts: Served, version: Version) -> None:
     first = artifacts.predictor(version)
     assert first is not None
     assert first.predict([GOOD_ROW])[0].disposition == "answered"
     assert artifacts.predictor(version) is first
 
 
-def test_a_changed_file_is_not_served(
-    artifacts: Artifacts, version: Version, tmp_path: Path
-) -> None:
+def test_a_changed_file_is_not_served(artifacts: Served, version: Version, tmp_path: Path) -> None:
     assert artifacts.predictor(version) is not None
     (tmp_path / "a.json").write_bytes(orjson.dumps(path_table(base=101)))
     assert artifacts.predictor(version) is None
 
 
+def test_between_two_looks_the_verified_bytes_answer(
+    artifacts: Served, version: Version, tmp_path: Path
+) -> None:
+    first = artifacts.predictor(version)
+    (tmp_path / "a.json").unlink()
+    soon_us = artifacts.now_us + LOOK_US - 1
+    assert artifacts.artifacts.predictor(version, now_us=soon_us) is first
+    assert artifacts.artifacts.predictor(version, now_us=soon_us + 1) is None
+
+
+def test_a_clock_that_was_set_back_does_not_stop_the_looking(
+    artifacts: Served, version: Version, tmp_path: Path
+) -> None:
+    assert artifacts.predictor(version) is not None
+    (tmp_path / "a.json").unlink()
+    earlier_us = artifacts.now_us - LOOK_US
+    assert artifacts.artifacts.predictor(version, now_us=earlier_us) is None
+
+
 def test_the_right_bytes_put_back_are_served_again(
-    artifacts: Artifacts, version: Version, tmp_path: Path
+    artifacts: Served, version: Version, tmp_path: Path
 ) -> None:
     path = tmp_path / "a.json"
     content = path.read_bytes()
@@ -64,8 +98,8 @@ def test_the_right_bytes_put_back_are_served_again(
     assert artifacts.predictor(version) is not None
 
 
-def test_another_file_of_the_same_size_and_times_is_seen_at_the_next_question(
-    artifacts: Artifacts, version: Version, tmp_path: Path
+def test_another_file_of_the_same_size_and_times_is_seen_at_the_next_look(
+    artifacts: Served, version: Version, tmp_path: Path
 ) -> None:
     path = tmp_path / "a.json"
     assert artifacts.predictor(version) is not None
@@ -80,13 +114,13 @@ def test_another_file_of_the_same_size_and_times_is_seen_at_the_next_question(
 
 
 def test_a_change_behind_a_forged_stamp_is_seen_by_the_full_check(
-    artifacts: Artifacts, version: Version, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    artifacts: Served, version: Version, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert artifacts.predictor(version) is not None
-    stamp = artifacts._stamp(version)
     path = tmp_path / "a.json"
+    stamp = module._stamp(str(path))
     path.write_bytes(path.read_bytes().replace(b'"102"', b'"103"'))
-    monkeypatch.setattr(artifacts, "_stamp", lambda _version: stamp)
+    monkeypatch.setattr(module, "_stamp", lambda _path: stamp)
     # Until the check the answers still come from the verified bytes in memory.
     predictor = artifacts.predictor(version)
     assert predictor is not None
@@ -98,7 +132,7 @@ def test_a_change_behind_a_forged_stamp_is_seen_by_the_full_check(
 
 
 def test_the_full_check_finds_nothing_where_nothing_changed(
-    artifacts: Artifacts, version: Version
+    artifacts: Served, version: Version
 ) -> None:
     artifacts.predictor(version)
     assert artifacts.verify_all() == ()
@@ -116,25 +150,25 @@ def test_the_full_check_finds_nothing_where_nothing_changed(
     ],
 )
 def test_registered_bytes_that_are_no_predictor_serve_nothing(
-    artifacts: Artifacts, tmp_path: Path, content: bytes
+    artifacts: Served, tmp_path: Path, content: bytes
 ) -> None:
     assert artifacts.predictor(stored(tmp_path, content)) is None
 
 
-def test_a_kind_that_nobody_knows_serves_nothing(artifacts: Artifacts, tmp_path: Path) -> None:
+def test_a_kind_that_nobody_knows_serves_nothing(artifacts: Served, tmp_path: Path) -> None:
     version = stored(tmp_path, orjson.dumps(path_table()), kind="forecasting/pickle/1")
     assert artifacts.predictor(version) is None
 
 
 @pytest.mark.parametrize("uri", ["missing.json", ".", "a.json/x"])
 def test_a_file_that_cannot_be_read_serves_nothing(
-    artifacts: Artifacts, version: Version, uri: str
+    artifacts: Served, version: Version, uri: str
 ) -> None:
     assert artifacts.predictor(replace(version, artifact_uri=uri)) is None
 
 
 def test_a_version_registered_again_under_another_digest_is_loaded_anew(
-    artifacts: Artifacts, version: Version
+    artifacts: Served, version: Version
 ) -> None:
     assert artifacts.predictor(version) is not None
     assert artifacts.predictor(replace(version, digest="0" * 64)) is None
