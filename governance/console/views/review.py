@@ -79,6 +79,8 @@ def review_view(
     decisions = [_decision(choice) for choice in choices]
     finding = next(iter(reader.find(Finding, review=name)), None)
     change = reader.get(ChangeRequest, review.subject)
+    evidence = _evidence(reader, review, change)
+    is_evidence = evidence is not None and evidence.digest == review.subject_digest
     return ReviewView(
         review=review,
         asked=ASKED.get(review.kind, "A decision is wanted."),
@@ -87,12 +89,13 @@ def review_view(
         refused=tuple(shown for shown in decisions if shown.refusal is not None),
         overdue=review.state != ReviewState.DECIDED.value and overdue(review.due_us, now_us),
         signatures=tuple(reader.find(Signature, record_digest=review.subject_digest)),
-        evidence=_evidence(reader, review, change),
+        evidence=evidence,
         document=reader.get(Document, review.subject),
         change=change,
         finding=finding,
         hold=reader.get(Hold, finding.hold) if finding and finding.hold else None,
-        content=_content(reader, review.subject_digest),
+        # An evidence record is long, and has a page of its own.
+        content=None if is_evidence else _content(reader, review.subject_digest),
     )
 
 

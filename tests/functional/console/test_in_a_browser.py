@@ -69,7 +69,6 @@ def test_a_reviewer_signs_from_home_to_decision(
 ) -> None:
     page, _ = open_page(browser, address)
     page.get_by_role("link", name="R-7").first.click()
-    page.get_by_text("What the record says").click()
     page.get_by_label("Return").check()
     page.get_by_label("Reason").fill("General is not decidable; add origins.")
     page.get_by_label("Your password again").fill(PASSWORD)
