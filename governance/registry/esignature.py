@@ -10,7 +10,6 @@ DSSE: https://github.com/secure-systems-lab/dsse/blob/v1.0.2/protocol.md
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
@@ -21,6 +20,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 from audits.estimate import Json
 from governance.errors import GovernanceError
 from governance.ledger.core import canonical
+from governance.ledger.core.encoding import base64_bytes, base64_text
 from governance.ledger.core.errors import NotCanonical
 
 PAYLOAD_TYPE: Final = "application/vnd.oncovigil.esig.v1+json"
@@ -72,9 +72,9 @@ def sign(statement: Statement, *, key: Ed25519PrivateKey) -> str:
     payload = canonical.dumps(statement.as_json())
     signature = key.sign(pre_authentication_encoding(payload))
     envelope: dict[str, Json] = {
-        "payload": base64.b64encode(payload).decode(),
+        "payload": base64_text(payload),
         "payloadType": PAYLOAD_TYPE,
-        "signatures": [{"sig": base64.b64encode(signature).decode()}],
+        "signatures": [{"sig": base64_text(signature)}],
     }
     return canonical.dumps(envelope).decode()
 
@@ -110,13 +110,10 @@ def _parts(envelope: str) -> tuple[bytes, bytes]:
             "payloadType": str(kind),
             "signatures": [{"sig": str(signature)}],
         } if kind == PAYLOAD_TYPE:
-            try:
-                return (
-                    base64.b64decode(payload, validate=True),
-                    base64.b64decode(signature, validate=True),
-                )
-            except ValueError as error:
-                raise _rejected("its envelope is not base64") from error
+            parts = (base64_bytes(payload), base64_bytes(signature))
+            if parts[0] is None or parts[1] is None:
+                raise _rejected("its envelope is not base64 as we write it")
+            return parts[0], parts[1]
     raise _rejected("it is not an OncoVigil signature")
 
 
