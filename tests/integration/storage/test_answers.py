@@ -109,7 +109,9 @@ def test_observations_are_stored_beside_the_answer_under_its_key(
 ) -> None:
     pending = replace(answer(key_id), observations=(("low", "2"), ("high", "")))
     seq = storage.pen.answer(pending).result(10).recorded.seq
-    assert raw(storage, "SELECT seq, position, codes, key_id FROM observation ORDER BY position") == [
+    assert raw(
+        storage, "SELECT seq, position, codes, key_id FROM observation ORDER BY position"
+    ) == [
         (seq, 0, '["low","2"]', key_id),
         (seq, 1, '["high",""]', key_id),
     ]
