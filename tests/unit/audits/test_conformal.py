@@ -161,7 +161,8 @@ def test_nested_intervals_do_not_move_with_what_happened_later() -> None:
     for level in ("0.1", "0.9"):
         past, later = before.quantiles[level], after.quantiles[level]
         assert np.array_equal(past[:, :until], later[:, :until])
-        assert not np.array_equal(past[:, until:], later[:, until:])
+    # Raised errors widen the upper limits of the origins that have seen them.
+    assert (before.quantiles["0.9"][:, until:] < after.quantiles["0.9"][:, until:]).all()
 
 
 @pytest.mark.requirement("P8")
