@@ -12,6 +12,7 @@ from governance.cli.options import (
     HomeOption,
     JsonOption,
     ServerOption,
+    finish,
     say,
     show,
     target,
@@ -21,6 +22,21 @@ from governance.errors import EXIT_TAMPERED
 app = typer.Typer(no_args_is_help=True, help="Statistical audits and their evidence.")
 
 Evidence = Annotated[str, typer.Argument(help="The evidence, e.g. E-1.")]
+
+
+@app.command("run")
+def run(
+    version: Annotated[str, typer.Argument(help="The version, e.g. forecasting/1.")],
+    home: HomeOption = DEFAULT_HOME,
+    server: ServerOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Run the plan's temporal validation of a version. Ends 10 on fail, 11 on insufficient.
+
+    Example: vigil audit run forecasting/1
+    """
+    say("Evaluating …")
+    finish(perform(target(home, server), "audit.run", {"version": version}), as_json=as_json)
 
 
 @app.command("list")

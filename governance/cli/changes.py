@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -13,11 +13,11 @@ from governance.cli.options import (
     JsonOption,
     ServerOption,
     ask_password,
+    finish,
     say,
     show,
     target,
 )
-from governance.errors import EXIT_FAIL, EXIT_INSUFFICIENT
 
 app = typer.Typer(no_args_is_help=True, help="Change requests and releases.")
 
@@ -25,15 +25,6 @@ Change = Annotated[str, typer.Argument(help="The change request, e.g. C-1.")]
 Version = Annotated[str, typer.Argument(help="The version, e.g. forecasting/1.")]
 Modification = Annotated[str, typer.Option(help="The planned modification, by its id.")]
 Summary = Annotated[str, typer.Option(help="Why, in one sentence.")]
-
-
-def _finish(line: dict[str, Any], *, as_json: bool) -> None:
-    """Print, and end in the exit code of the verdict."""
-    show(line, as_json=as_json)
-    codes = {"fail": EXIT_FAIL, "insufficient": EXIT_INSUFFICIENT}
-    code = codes.get(str(line.get("verdict")))
-    if code is not None:
-        raise typer.Exit(code)
 
 
 @app.command("open")
@@ -80,7 +71,7 @@ def evaluate(
     """
     say("Evaluating …")
     found = perform(target(home, server), "change.evaluate", {"change": change})
-    _finish(found, as_json=as_json)
+    finish(found, as_json=as_json)
 
 
 @app.command("run")
@@ -98,7 +89,7 @@ def run(
     """
     say("Evaluating …")
     params = {"version": version, "modification": modification, "summary": summary}
-    _finish(perform(target(home, server), "change.run", params), as_json=as_json)
+    finish(perform(target(home, server), "change.run", params), as_json=as_json)
 
 
 @app.command("show")

@@ -13,6 +13,7 @@ from typing import Annotated, Any
 import typer
 
 from governance.cli.door import Target
+from governance.errors import EXIT_FAIL, EXIT_INSUFFICIENT
 
 HomeOption = Annotated[
     Path,
@@ -27,6 +28,7 @@ JsonOption = Annotated[
     bool, typer.Option("--json", help="Print the result as JSON on standard output.")
 ]
 DEFAULT_HOME = Path("vigil-home")
+_EXIT_OF_VERDICT = {"fail": EXIT_FAIL, "insufficient": EXIT_INSUFFICIENT}
 
 
 def target(home: Path, server: str | None) -> Target:
@@ -51,6 +53,14 @@ def show(result: Mapping[str, Any], *, as_json: bool) -> None:
         return
     for line in _lines(result):
         typer.echo(line)
+
+
+def finish(line: Mapping[str, Any], *, as_json: bool) -> None:
+    """Print a result with a verdict, and end in the exit code of the verdict."""
+    show(line, as_json=as_json)
+    code = _EXIT_OF_VERDICT.get(str(line.get("verdict")))
+    if code is not None:
+        raise typer.Exit(code)
 
 
 def say(text: str) -> None:

@@ -15,6 +15,7 @@ from governance.operations.change import (
     change_request,
     register_document,
     release_version,
+    run_audit,
     wrap_version,
 )
 from governance.operations.inspect import evidence, list_models, list_reviews, verify_ledger
@@ -44,6 +45,7 @@ _ALL: Final[tuple[Operation[Any, Any], ...]] = (
     change_request.RUN_CHANGE,
     change_request.SHOW_CHANGE,
     change_request.LIST_CHANGES,
+    run_audit.RUN_AUDIT,
     release_version.RELEASE_VERSION,
     release_version.ROLL_BACK,
     release_version.LIST_RELEASES,

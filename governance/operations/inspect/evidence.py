@@ -66,7 +66,7 @@ def list_evidence(deployment: Deployment, actor: Actor, _request: ListEvidence) 
     """List the evidence."""
     del actor
     with deployment.reader() as reader:
-        return EvidenceList(evidence=[_line(item) for item in reader.find(Evidence)])
+        return EvidenceList(evidence=[evidence_line(item) for item in reader.find(Evidence)])
 
 
 def show_evidence(deployment: Deployment, actor: Actor, request: NameEvidence) -> EvidenceContent:
@@ -77,7 +77,7 @@ def show_evidence(deployment: Deployment, actor: Actor, request: NameEvidence) -
         content = canonical.loads(reader.blob(evidence.digest))
     if not isinstance(content, dict):
         raise RuntimeError("evidence is always an object")
-    return EvidenceContent(line=_line(evidence), content=content)
+    return EvidenceContent(line=evidence_line(evidence), content=content)
 
 
 def reproduce_evidence(deployment: Deployment, actor: Actor, request: NameEvidence) -> Reproduced:
@@ -99,7 +99,8 @@ def reproduce_evidence(deployment: Deployment, actor: Actor, request: NameEviden
     )
 
 
-def _line(evidence: Evidence) -> EvidenceLine:
+def evidence_line(evidence: Evidence) -> EvidenceLine:
+    """Return the evidence as listed."""
     return EvidenceLine(
         evidence=evidence.id,
         kind=evidence.kind,

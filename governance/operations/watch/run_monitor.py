@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from audits.estimate import Json
 from change_control import lifecycle
 from change_control.change.documents import DocumentKind
 from change_control.release.hold import HOLD, HoldCommand, HoldFacts, HoldState
@@ -159,6 +160,7 @@ def _inputs(
     version = reader.require(Version, release.version)
     dataset = reader.require(Dataset, version.dataset)
     outcomes = reader.outcomes(model=release.model, through_month=through)
+    batches: list[Json] = [*sorted({row.batch for row in outcomes})]
     return {
         "panel": reader.blob(dataset.digest),
         "artifact": read_artifact(
@@ -171,7 +173,7 @@ def _inputs(
                 "version": version.id,
                 "artifact_sha256": version.digest,
                 "dataset_sha256": dataset.digest,
-                "batches": sorted({row.batch for row in outcomes}),
+                "batches": batches,
                 "now_us": deployment.clock.now_us(),
                 "outcomes": [
                     {"series": row.series, "month": row.month, "value": row.value}
