@@ -88,7 +88,6 @@ def resample(
     import numpy as np
 
     restart = rng.random((count, length)) < 1.0 / expected_block
-    restart[:, 0] = True
     position = np.arange(length)
     begin = np.maximum.accumulate(np.where(restart, position, 0), axis=1)
     source = np.take_along_axis(rng.integers(len(values), size=(count, length)), begin, axis=1)
