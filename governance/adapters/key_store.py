@@ -155,20 +155,24 @@ class FileKeyStore:
 def _connect(path: Path) -> sqlite3.Connection:
     connection = sqlite3.connect(path, check_same_thread=False)
     try:
-        for name, value in _PRAGMAS.items():
-            connection.execute(f"PRAGMA {name} = {value}")
-            found = connection.execute(f"PRAGMA {name}").fetchone()
-            if found is None or found[0] != value:
-                raise KeyStoreUnavailable(
-                    f"the key store refused PRAGMA {name} = {value}",
-                    next_step="Put the home on a local file system that SQLite supports.",
-                )
+        _set_pragmas(connection)
         with connection:
             connection.execute(_SCHEMA)
     except BaseException:
         connection.close()
         raise
     return connection
+
+
+def _set_pragmas(connection: sqlite3.Connection) -> None:
+    for name, value in _PRAGMAS.items():
+        connection.execute(f"PRAGMA {name} = {value}")
+        found = connection.execute(f"PRAGMA {name}").fetchone()
+        if found is None or found[0] != value:
+            raise KeyStoreUnavailable(
+                f"the key store refused PRAGMA {name} = {value}",
+                next_step="Put the home on a local file system that SQLite supports.",
+            )
 
 
 @contextmanager
