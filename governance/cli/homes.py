@@ -13,7 +13,6 @@ from governance.cli.options import (
     JsonOption,
     ServerOption,
     ask_password,
-    say,
     show,
     target,
 )
@@ -69,7 +68,7 @@ def serve(
     """
     from governance.api.server import serve_home
 
-    serve_home(home, host=host, port=port, ready=lambda address: say(f"Serving on {address}"))
+    serve_home(home, host=host, port=port, ready=lambda address: typer.echo(f"Serving {address}"))
 
 
 def login(
