@@ -10,7 +10,8 @@ row is not judged here: a row outside its contract abstains on its own, inside a
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Final
 
 import orjson
@@ -25,6 +26,10 @@ PROBLEM_TYPE: Final = "application/problem+json"
 _ENVELOPE: Final = frozenset({"subject", "rows", "context"})
 _REFERENCES: Final = frozenset({"encounter", "order", "requester"})
 _CONTEXT: Final = _REFERENCES | {"purpose"}
+
+_NONE: Final[Mapping[str, str]] = MappingProxyType({})
+
+_CONTAINERS: Final = (dict, list)
 
 # A pseudonym or reference: visible characters, so that what a person reads is what was sent.
 _REFERENCE: Final = re.compile(r"[\x21-\x7e](?:[\x20-\x7e]{0,126}[\x21-\x7e])?")
@@ -52,7 +57,7 @@ def decode(raw: bytes, *, rows_max: int) -> Question | Refusal:
         rows=rows,
         purpose=context["purpose"],
         subject=envelope.get("subject"),
-        references={name: value for name, value in context.items() if name != "purpose"},
+        references=_NONE if len(context) == 1 else _references(context),
     )
 
 
@@ -137,6 +142,10 @@ TITLES: Final = {
 }
 
 
+def _references(context: dict[str, str]) -> dict[str, str]:
+    return {name: value for name, value in context.items() if name != "purpose"}
+
+
 def _envelope_fault(envelope: dict[str, object]) -> str:
     """Return what is wrong with the envelope, or the empty string."""
     if not envelope.keys() <= _ENVELOPE:
@@ -183,10 +192,14 @@ def _has_member_twice(raw: bytes, value: object) -> bool:
 
 
 def _members(value: object) -> int:
-    if isinstance(value, dict):
-        return len(value) + sum(
-            _members(item) for item in value.values() if isinstance(item, dict | list)
-        )
-    if isinstance(value, list):
-        return sum(_members(item) for item in value if isinstance(item, dict | list))
-    return 0
+    """Return the number of object members in a parsed value, at every depth."""
+    count = 0
+    waiting = [value]
+    while waiting:
+        item = waiting.pop()
+        if isinstance(item, dict):
+            count += len(item)
+            waiting += [part for part in item.values() if part.__class__ in _CONTAINERS]
+        elif isinstance(item, list):
+            waiting += [part for part in item if part.__class__ in _CONTAINERS]
+    return count
