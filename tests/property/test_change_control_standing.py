@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from change_control.change.documents import DocumentState
@@ -20,23 +20,27 @@ from change_control.scope import Scope
 
 VERSIONS = ("m/1", "m/2", "m/3")
 SCOPES = tuple(Scope.parse(text) for text in ("north/*", "north/a", "north/b", "south/*"))
-INSTANTS = st.integers(min_value=0, max_value=12)
+INSTANTS = st.integers(min_value=0, max_value=8)
+# Most draws meet at one site, where releases of site and organisation compete.
+PLACES = st.sampled_from((*SCOPES[:2], *SCOPES[:2], *SCOPES[:2], *SCOPES))
+ASKED = st.sampled_from((SCOPES[1], SCOPES[1], *SCOPES))
 
 
 @st.composite
 def releases(draw: st.DrawFn) -> Release:
-    state = draw(st.sampled_from(ReleaseState))
+    common = (ReleaseState.ACTIVE, ReleaseState.ACTIVE, ReleaseState.RECALLED)
+    state = draw(st.sampled_from((*common, *ReleaseState)))
     from_us = draw(INSTANTS)
     until_us = draw(st.none() | INSTANTS)
     if state is ReleaseState.ACTIVE and until_us is not None:
-        until_us = from_us + 1 + until_us
+        until_us += from_us + 1
     return Release(
         id=f"L{draw(st.integers(0, 99))}",
         version=draw(st.sampled_from((*VERSIONS, "m/unknown"))),
-        scope=draw(st.sampled_from(SCOPES)),
+        scope=draw(PLACES),
         market="no",
         purpose="ordering",
-        mode=draw(st.sampled_from((ReleaseMode.FULL, ReleaseMode.FULL, *ReleaseMode))),
+        mode=draw(st.sampled_from((*[ReleaseMode.FULL] * 5, *ReleaseMode))),
         from_us=from_us,
         until_us=until_us,
         state=state,
@@ -145,7 +149,8 @@ def obvious(  # noqa: C901, PLR0912 - one question after the other, and no cleve
     return reasons, governing
 
 
-@given(facts=FACTS, scope=st.sampled_from(SCOPES), now=INSTANTS)
+@settings(max_examples=1000)
+@given(facts=FACTS, scope=ASKED, now=INSTANTS)
 def test_standing_agrees_with_the_obvious_implementation(
     facts: StandingFacts, scope: Scope, now: int
 ) -> None:
@@ -156,31 +161,31 @@ def test_standing_agrees_with_the_obvious_implementation(
     assert found.release == (None if reasons else governing)
 
 
-@given(facts=FACTS, scope=st.sampled_from(SCOPES), now=INSTANTS)
+@given(facts=FACTS, scope=ASKED, now=INSTANTS)
 def test_reasons_come_in_their_order_and_once(facts: StandingFacts, scope: Scope, now: int) -> None:
     order = ["gate.recalled", "gate.suspended", "gate.expired", "gate.not_released"]
     places = [order.index(reason) for reason in standing(facts, scope=scope, now_us=now).reasons]
     assert places == sorted(set(places))
 
 
-@given(facts=FACTS, scope=st.sampled_from(SCOPES), now=INSTANTS)
+@given(facts=FACTS, scope=ASKED, now=INSTANTS)
 def test_nothing_changes_by_time_alone_before_until(
     facts: StandingFacts, scope: Scope, now: int
 ) -> None:
     found = standing(facts, scope=scope, now_us=now)
-    last = 40 if found.until_us is None else found.until_us - 1
+    last = 30 if found.until_us is None else found.until_us - 1
     for later in range(now, last + 1):
         again = standing(facts, scope=scope, now_us=later)
         assert replace(again, until_us=found.until_us) == found
 
 
-@given(facts=FACTS, scope=st.sampled_from(SCOPES), now=INSTANTS)
+@given(facts=FACTS, scope=ASKED, now=INSTANTS)
 def test_until_lies_in_the_future(facts: StandingFacts, scope: Scope, now: int) -> None:
     until_us = standing(facts, scope=scope, now_us=now).until_us
     assert until_us is None or until_us > now
 
 
-@given(facts=FACTS, scope=st.sampled_from(SCOPES), now=INSTANTS, added=HOLDS)
+@given(facts=FACTS, scope=ASKED, now=INSTANTS, added=HOLDS)
 def test_a_further_hold_never_lets_anything_answer(
     facts: StandingFacts, scope: Scope, now: int, added: Hold
 ) -> None:
@@ -190,7 +195,7 @@ def test_a_further_hold_never_lets_anything_answer(
     assert before.may_answer or not after.may_answer
 
 
-@given(facts=FACTS, scope=st.sampled_from(SCOPES), now=INSTANTS, which=st.sampled_from(VERSIONS))
+@given(facts=FACTS, scope=ASKED, now=INSTANTS, which=st.sampled_from(VERSIONS))
 def test_a_recalled_version_answers_nowhere(
     facts: StandingFacts, scope: Scope, now: int, which: str
 ) -> None:

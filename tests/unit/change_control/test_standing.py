@@ -155,6 +155,12 @@ def test_a_scheduled_release_takes_over_at_its_instant() -> None:
     assert ask(known, now_us=NOW + 5).release == release(V2, from_us=NOW + 5)
 
 
+def test_a_scheduled_release_that_was_recalled_refuses_from_its_instant_on() -> None:
+    known = facts(release(V1), release(V2, from_us=NOW + 7, state=ReleaseState.RECALLED))
+    assert ask(known).until_us == NOW + 7
+    assert reasons(known, now_us=NOW + 7) == ("recalled",)
+
+
 def test_a_scheduled_release_that_was_ended_before_it_began_never_begins() -> None:
     ended = release(V2, from_us=NOW, until_us=NOW - 5, state=ReleaseState.RECALLED)
     assert ask(facts(release(V1), ended)).release == release(V1)
