@@ -11,6 +11,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar, Final
 
+from change_control.errors import TransitionRefused
+
 EXIT_REFUSED: Final = 1
 EXIT_USAGE: Final = 2
 EXIT_TAMPERED: Final = 3
@@ -80,8 +82,8 @@ class Problem:
     def of(cls, error: Exception) -> Problem | None:
         """Return the problem that `error` stands for, or None when it is a programmer's error.
 
-        The pure packages know nothing of HTTP, so their codes are mapped here: a refusal by a
-        rule of change control is 409, everything else they raise is bad input, 422.
+        The pure packages know nothing of HTTP, so their codes are mapped here: a step that a
+        transition table refuses is 409, everything else they raise is bad input, 422.
         """
         if isinstance(error, GovernanceError):
             return cls(
@@ -95,7 +97,7 @@ class Problem:
         next_step = getattr(error, "next_step", None)
         if not isinstance(code, str) or not isinstance(next_step, str):
             return None
-        refused = code.startswith("change.")
+        refused = isinstance(error, TransitionRefused)
         return cls(
             code=code,
             status=409 if refused else 422,

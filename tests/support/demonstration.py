@@ -60,12 +60,12 @@ class Demonstration:
     @contextmanager
     def served(self) -> Iterator[str]:
         """Serve the home in a process of its own, as an operator would, and give its address."""
-        process = start_server(self.home)
-        try:
-            yield address_of(process)
-        finally:
-            process.send_signal(signal.SIGTERM)
-            process.wait(timeout=START_SECONDS)
+        with start_server(self.home) as process:
+            try:
+                yield address_of(process)
+            finally:
+                process.send_signal(signal.SIGTERM)
+                process.wait(timeout=START_SECONDS)
 
 
 def run_vigil(

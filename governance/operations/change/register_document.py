@@ -17,6 +17,7 @@ from audits.estimate import Json
 from change_control import lifecycle
 from change_control.change.documents import DOCUMENT, DocumentCommand, DocumentFacts, DocumentKind
 from change_control.change.plan import parse_plan
+from change_control.fit import require_monitoring_fits, require_plan_fits
 from change_control.lifecycle import SignatureMeaning
 from change_control.scope import Scope
 from change_control.tier import tier_of
@@ -28,11 +29,11 @@ from governance.ledger.core import canonical
 from governance.operations.actor import Actor
 from governance.operations.operation import Operation, Request, Result
 from governance.operations.review.open_review import Subject, approval_review
-from governance.operations.rules import rule_actor
-from governance.operations.signing import authenticate_again, signature_of
+from governance.operations.rules import entry_of, rule_actor
+from governance.operations.signing import Signer, authenticate_again, signature_of
 from governance.registry.records import Document
 from governance.storage.ports import Reader, Unit
-from models.entry import parse_entry
+from models.entry import Entry, parse_entry
 
 YAML = "application/yaml"
 JSON = "application/json"
@@ -58,11 +59,12 @@ class DocumentRegistered(Result):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Checked:
-    """A document that passed its own checks."""
+    """A document that passed its own checks; `fits` holds it against its model's entry."""
 
     model: str
     record: Json
     tier: str | None
+    fits: Callable[[Entry], None] | None
 
 
 def check_document(kind: DocumentKind, text: str) -> Checked:
@@ -72,17 +74,27 @@ def check_document(kind: DocumentKind, text: str) -> Checked:
 
 def _entry(text: str) -> Checked:
     entry = parse_entry(text)
-    return Checked(model=entry.name, record=entry.as_record(), tier=tier_of(entry).value)
+    return Checked(model=entry.name, record=entry.as_record(), tier=tier_of(entry).value, fits=None)
 
 
 def _plan(text: str) -> Checked:
     plan = parse_plan(text)
-    return Checked(model=plan.model, record=plan.as_record(), tier=None)
+    return Checked(
+        model=plan.model,
+        record=plan.as_record(),
+        tier=None,
+        fits=lambda entry: require_plan_fits(plan, entry),
+    )
 
 
 def _monitoring(text: str) -> Checked:
     plan = parse_monitoring_plan(text)
-    return Checked(model=plan.model, record=plan.as_record(), tier=None)
+    return Checked(
+        model=plan.model,
+        record=plan.as_record(),
+        tier=None,
+        fits=lambda entry: require_monitoring_fits(plan, entry),
+    )
 
 
 _PARSERS: Final[dict[DocumentKind, Callable[[str], Checked]]] = {
@@ -106,66 +118,82 @@ def register_document(
         facts=DocumentFacts(author=actor.person),
     )
     signer = authenticate_again(deployment, actor, request.password.get_secret_value())
+    return deployment.pen.commit(
+        lambda unit: _freeze(unit, deployment, signer, request=request, checked=checked)
+    )
+
+
+def _freeze(
+    unit: Unit,
+    deployment: Deployment,
+    signer: Signer,
+    *,
+    request: RegisterDocument,
+    checked: Checked,
+) -> DocumentRegistered:
+    _require_entry(unit, checked)
+    author = signer.actor.person
+    document = _document(unit, request=request, checked=checked, author=author)
+    review = approval_review(
+        unit,
+        kind=ReviewKind.DOCUMENT_APPROVAL,
+        model=document.model,
+        subject=Subject(record_type="document", record=document.id, digest=document.digest),
+        author=author,
+    )
+    signature = signature_of(
+        unit,
+        deployment,
+        signer,
+        record_type="document",
+        record=document.id,
+        record_digest=document.digest,
+        meaning=SignatureMeaning.AUTHORED,
+    )
+    unit.record(
+        kind="document.registered",
+        actor=author,
+        add=[document, signature, review],
+        notes={"tier": checked.tier},
+    )
+    return DocumentRegistered(
+        document=document.id,
+        digest=document.digest,
+        review=review.id,
+        due_us=review.due_us,
+        tier=checked.tier,
+    )
+
+
+def _document(unit: Unit, *, request: RegisterDocument, checked: Checked, author: str) -> Document:
     content = canonical.dumps(checked.record)
-    source = request.text.encode()
-
-    def write(unit: Unit) -> DocumentRegistered:
-        _require_entry(unit, request.kind, checked.model)
-        number = _next_number(unit, request.kind, checked.model, content)
-        document = Document(
-            id=f"{request.kind.value}:{checked.model}:{number}",
-            kind=request.kind.value,
-            model=checked.model,
-            number=number,
-            digest=unit.put_blob(content, media_type=JSON),
-            source_digest=unit.put_blob(source, media_type=YAML),
-            state=DOCUMENT.initial.value,
-            author=actor.person,
-            registered_us=unit.now_us,
-            in_force_us=None,
-            in_force_seq=None,
-        )
-        review = approval_review(
-            unit,
-            kind=ReviewKind.DOCUMENT_APPROVAL,
-            model=document.model,
-            subject=Subject(record_type="document", record=document.id, digest=document.digest),
-            author=actor.person,
-        )
-        signature = signature_of(
-            unit,
-            deployment,
-            signer,
-            record_type="document",
-            record=document.id,
-            record_digest=document.digest,
-            meaning=SignatureMeaning.AUTHORED,
-        )
-        unit.record(
-            kind="document.registered",
-            actor=actor.person,
-            add=[document, signature, review],
-            notes={"tier": checked.tier},
-        )
-        return DocumentRegistered(
-            document=document.id,
-            digest=document.digest,
-            review=review.id,
-            due_us=review.due_us,
-            tier=checked.tier,
-        )
-
-    return deployment.pen.commit(write)
+    number = _next_number(unit, request.kind, checked.model, content)
+    return Document(
+        id=f"{request.kind.value}:{checked.model}:{number}",
+        kind=request.kind.value,
+        model=checked.model,
+        number=number,
+        digest=unit.put_blob(content, media_type=JSON),
+        source_digest=unit.put_blob(request.text.encode(), media_type=YAML),
+        state=DOCUMENT.initial.value,
+        author=author,
+        registered_us=unit.now_us,
+        in_force_us=None,
+        in_force_seq=None,
+    )
 
 
-def _require_entry(reader: Reader, kind: DocumentKind, model: str) -> None:
-    if kind is not DocumentKind.ENTRY and not reader.find(
-        Document, kind=DocumentKind.ENTRY.value, model=model
-    ):
+def _require_entry(reader: Reader, checked: Checked) -> None:
+    """Hold a plan against the newest entry of its model; raise where it is missing or misfits."""
+    if checked.fits is None:
+        return
+    entries = reader.find(Document, kind=DocumentKind.ENTRY.value, model=checked.model)
+    if not entries:
         raise Conflict(
-            f"{model} has no registry entry",
+            f"{checked.model} has no registry entry",
             next_step="register its entry first: `vigil model register entry.yaml`",
         )
+    checked.fits(entry_of(reader, entries[-1]))
 
 
 def _next_number(reader: Reader, kind: DocumentKind, model: str, content: bytes) -> int:

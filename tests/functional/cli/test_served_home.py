@@ -126,7 +126,7 @@ def test_the_author_does_not_approve_their_own_work(demonstration: Demonstration
     assert granted.returncode == 0, granted.stderr
     demonstration.login("mo")
     done = demonstration.vigil(
-        "review", "decide", "R-5", "reinstate", "--reason", "mine", 
+        "review", "decide", "R-5", "reinstate", "--reason", "mine",
         password=demonstration.passwords["mo"],
     )  # fmt: skip
     assert done.returncode == 1

@@ -17,6 +17,7 @@ from tests.support.demonstration import Demonstration, result
 
 TAMPERED: Final = 3
 BYTES_OF_AN_ENTRY: Final = ("env", "leaf", "facts", "facts_salt")
+LIFTED: Final = "UPDATE hold SET state = 'lifted', lifted_us = placed_us WHERE id = 'H-1'"
 BYTES_OF_A_BODY: Final = ("nonce", "ciphertext", "key_commitment", "salt")
 
 
@@ -94,7 +95,7 @@ def test_a_truncated_tail_is_found_through_the_last_checkpoint(
     ("statement", "row"),
     [
         ("UPDATE version SET state = 'recalled' WHERE id = 'forecasting/1'", "forecasting/1"),
-        ("UPDATE hold SET state = 'lifted' WHERE id = 'H-1'", "H-1"),
+        (LIFTED, "H-1"),
         ("UPDATE person SET printed_name = 'Somebody Else' WHERE id = 'rea'", "rea"),
         ("UPDATE release SET scope = 'demo-hospital/other' WHERE id = 'REL-1'", "REL-1"),
         ("DELETE FROM finding WHERE id = 'F-1'", "F-1"),
@@ -113,7 +114,7 @@ def test_a_governed_row_changed_behind_the_ledger_is_found(
 
 def test_a_server_does_not_start_over_a_tampered_home(demonstration: Demonstration) -> None:
     with _database(demonstration) as database:
-        database.execute("UPDATE hold SET state = 'lifted' WHERE id = 'H-1'")
+        database.execute(LIFTED)
     done = demonstration.vigil("serve", "--port", "0")
     assert done.returncode == TAMPERED
     assert "H-1" in done.stderr
