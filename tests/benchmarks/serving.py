@@ -2,6 +2,7 @@
 
     python -m tests.benchmarks.serving --out serving.json            about two minutes
     python -m tests.benchmarks.serving --short --out serving.json    seconds; numbers mean nothing
+    python -m tests.benchmarks.serving --render serving.json         into docs/performance.md
 
 Machines drift, so only ratios are quoted: in each round every server is measured in turn, the
 ratio to `plain` is taken within the round, and the median over rounds is reported with its range.
@@ -32,6 +33,9 @@ from governance.home import Home
 from tests.benchmarks.load import Plan
 from tests.benchmarks.servers import KINDS
 from tests.functional.api.support import PREDICT, QUESTION, make_home
+
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "performance.md"
+PUBLISHED = PAGE.with_name("performance") / "serving.json"
 
 BASELINE = "plain"
 CLIENTS = (1, 32)
@@ -189,12 +193,26 @@ def table(result: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
+def rendered(page: str, result: dict[str, Any]) -> str:
+    """Return the page with the run's table between its marks."""
+    begin, end = "<!-- serving:", "<!-- /serving -->"
+    head, rest = page.split(begin, 1)
+    mark, tail = rest.split("\n", 1)
+    machine = ", ".join(f"{name} {value}" for name, value in result["machine"].items())
+    return f"{head}{begin}{mark}\n{table(result)}\n\n{machine}.\n{end}{tail.split(end, 1)[1]}"
+
+
 def main() -> None:
-    """Run, print the table, and write the JSON."""
+    """Run, print the table, and write the JSON; or render an earlier run."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--short", action="store_true", help="seconds; numbers mean nothing")
     parser.add_argument("--out", type=Path, help="write the whole result as JSON")
+    parser.add_argument("--render", type=Path, help="put this JSON's table into the page and end")
     options = parser.parse_args()
+    if options.render:
+        result = json.loads(options.render.read_text())
+        PAGE.write_text(rendered(PAGE.read_text(encoding="utf-8"), result), encoding="utf-8")
+        return
     with tempfile.TemporaryDirectory() as folder:
         result = run(SHORT if options.short else LONG, Path(folder))
     print(table(result))

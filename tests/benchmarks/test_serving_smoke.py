@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.benchmarks.servers import KINDS
-from tests.benchmarks.serving import BASELINE, CLIENTS
+from tests.benchmarks.serving import BASELINE, CLIENTS, PAGE, PUBLISHED, rendered
 
 
 @pytest.mark.slow
@@ -33,3 +33,8 @@ def test_the_short_benchmark_reports_every_server_at_every_load(tmp_path: Path) 
     for found in result["rounds"]:
         for runs in found.values():
             assert all(set(run["statuses"]) == {"200"} for run in runs.values())
+
+
+def test_the_page_shows_the_published_run() -> None:
+    page = PAGE.read_text(encoding="utf-8")
+    assert rendered(page, json.loads(PUBLISHED.read_text())) == page
