@@ -54,7 +54,7 @@ def criteria_chart(report: AuditReport) -> Chart:
     """Return one row a criterion, on its own scale: accepted region, interval, value, baseline."""
     rows = [
         (
-            _label(criterion.id),
+            criterion.title,
             criterion.estimate_text,
             criterion.floor_text,
             criterion.reading_text,
@@ -93,7 +93,7 @@ def path_chart(report: AuditReport) -> Chart:
     return Chart(
         name="paths",
         title=f"Forecast from {origin} and what came",
-        caption="Each series on its own scale. k: thousand.",
+        caption="Each series on its own scale. k: thousand, M: million.",
         alt=(
             f"{wording.count_text(len(paths), 'series', 'series')}, each with its own scale: "
             f"the values observed, the forecast from {origin}, and its 80 and 95 percent "
@@ -145,7 +145,7 @@ def coverage_chart(report: AuditReport) -> Chart:
     said = "; ".join(f"{row[0]} {row[1]}, n {row[2]}" for row in rows)
     return Chart(
         name="coverage",
-        title=f"Coverage of the {promised} intervals by group",
+        title=f"Coverage of the {promised} intervals by group or series",
         caption=f"Dot and line: estimate and interval. Dashed: the {promised} that is promised.",
         alt=f"Share of observed values inside their interval, promised {promised}: {said}.",
         spec=with_theme(_coverage_spec(values, nominal=as_float(report.nominal_coverage))),
@@ -196,7 +196,7 @@ def _criterion_row(criterion: CriterionShown) -> Spec:
                 "encoding": {"x": {"field": "x", "type": "quantitative"}},
             }
         )
-    marks += _estimate_marks({"row": _label(criterion.id), **_numbers(criterion.estimate)})
+    marks += _estimate_marks({"row": criterion.title, **_numbers(criterion.estimate)})
     marks.append(_verdict_mark(criterion))
     return {"width": _ROW_WIDTH, "height": 26, "layer": marks}
 

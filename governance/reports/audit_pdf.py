@@ -101,7 +101,7 @@ def _rows(rows: Sequence[Sequence[Json]]) -> list[Json]:
 def _criteria(report: AuditReport) -> dict[str, Json]:
     rows: list[list[Json]] = [
         [
-            f"{wording.words_of(shown.id)} ({_population(shown.population)})",
+            f"{shown.title} ({_population(shown.population)})",
             shown.estimate_text,
             shown.floor_text,
             shown.reading_text,
@@ -115,7 +115,7 @@ def _criteria(report: AuditReport) -> dict[str, Json]:
         "rows": _rows(rows),
         "reasons": [
             {
-                "label": wording.words_of(shown.id),
+                "label": shown.title,
                 "value": f"{shown.reason} {_method(shown.estimate)}",
             }
             for shown in report.criteria

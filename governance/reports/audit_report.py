@@ -71,6 +71,11 @@ class CriterionShown:
     estimate: EstimateShown
 
     @property
+    def title(self) -> str:
+        """Return the criterion's name as words."""
+        return wording.criterion_words(self.id)
+
+    @property
     def limits(self) -> tuple[str | None, ...]:
         """Return every number that the estimate was judged against."""
         return (self.floor, self.low, self.high, self.baseline)

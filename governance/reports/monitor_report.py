@@ -188,7 +188,8 @@ def _fired_marks(at: TriggerMonth, month: Spec) -> list[Spec]:
             "mark": {
                 "type": "text",
                 "align": "right",
-                "dx": -11,
+                "dx": -9,
+                "dy": -13,
                 "fontSize": 10.5,
                 "fontWeight": "bold",
                 "color": INK,

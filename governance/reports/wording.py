@@ -174,6 +174,14 @@ def metric_words(metric: str) -> str:
     return METRIC_WORDS.get(metric, metric.replace("_", " "))
 
 
+def criterion_words(criterion: str) -> str:
+    """Return a criterion's name as words; one that is called like its metric reads as that."""
+    if criterion in METRIC_WORDS:
+        name = METRIC_WORDS[criterion]
+        return name[:1].upper() + name[1:]
+    return words_of(criterion)
+
+
 def span_of(months: Sequence[str]) -> str:
     """Return "2001-07 to 2005-06" for months in any order."""
     if not months:
