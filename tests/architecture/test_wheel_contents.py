@@ -68,6 +68,9 @@ def test_licence_travels_along(contents: set[str]) -> None:
     assert any(name.endswith(".dist-info/licenses/LICENSE") for name in contents)
 
 
+INIT = ["init", "--organisation", "org", "--administrator", "ada", "--printed-name", "Ada Berg"]
+
+
 def test_database_is_made_from_an_installed_wheel_in_an_empty_folder(
     wheel: Path, tmp_path: Path
 ) -> None:
@@ -83,11 +86,11 @@ def test_database_is_made_from_an_installed_wheel_in_an_empty_folder(
         "sys.argv = ['vigil', *sys.argv[1:]]\n"
         "run()\n"
     )
-    for arguments in (["init"], ["db", "check"]):
+    for arguments in (INIT, ["db", "check"]):
         outcome = subprocess.run(
             [sys.executable, "-P", "-c", code, *arguments, "--home", str(empty / "home")],
             cwd=empty,
-            env={**os.environ, "PYTHONPATH": str(site)},
+            env={**os.environ, "PYTHONPATH": str(site), "VIGIL_PASSWORD": "a-long-enough-one"},
             capture_output=True,
             text=True,
             check=False,
