@@ -170,7 +170,7 @@ def test_every_document_fault_is_named_with_its_line() -> None:
     broken = re.sub(r"(?m)^title: .*$", "titel: misspelt", text, count=1)
     path = _written(broken)
     done = run_vigil("plan", "check", path)
-    assert done.returncode == 1
+    assert done.returncode == 2
     assert "titel" in done.stderr
     assert "line" in done.stderr
 
