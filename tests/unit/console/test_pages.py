@@ -11,7 +11,8 @@ from console_samples.desk import CSRF, PASSWORD, SampleDesk
 from starlette.testclient import TestClient
 
 from governance.console.app import PAGES, PUBLIC_PAGES, STATIC_FILES, console_of
-from governance.errors import Conflict, GovernanceError
+from governance.errors import Conflict
+from governance.ledger.core.errors import LedgerTampered
 
 ADDRESSES = (
     "/", "/models", "/models/forecasting", "/documents/plan:forecasting:1", "/evidence/E-1",
@@ -263,14 +264,11 @@ def test_verification_tells_its_result(reviewer: TestClient) -> None:
 def test_a_ledger_that_does_not_verify_is_said_and_never_hidden(
     reviewer: TestClient, desk: SampleDesk
 ) -> None:
-    class Tampered(GovernanceError):
-        code = "ledger.tampered"
-        http_status = 500
-
-    desk.tampered = Tampered("entry 12 is not what was signed", next_step="stop and ask")
+    desk.tampered = LedgerTampered("its facts are not those that were signed", sequence=12)
     answer = reviewer.post("/ledger/verify", data={"csrf": CSRF})
-    assert answer.status_code == 500
-    assert "Entry 12 is not what was signed" in answer.text
+    assert answer.status_code == LedgerTampered.http_status
+    assert "are not those that were signed" in answer.text
+    assert "ledger.tampered" in answer.text
     assert "The ledger verifies" not in answer.text
 
 

@@ -28,6 +28,7 @@ from console_samples import records, report
 from governance.console.desk import LedgerEntry, LedgerHead, Session, Verified
 from governance.errors import Conflict, GovernanceError, NotFound, Unauthenticated
 from governance.operations.actor import Actor
+from governance.operations.admin.sign_in import BadCredentials
 from governance.operations.inspect.standing_of import standing_of
 from governance.operations.inspect.worklist import WorkItem
 from governance.operations.review.facts import Choice
@@ -170,6 +171,7 @@ class SampleDesk:
             ),
         )
         offered = {*DECISIONS[ReviewKind(review.kind)], ReviewCommand.WITHDRAW_SIGNATURE}
+        offered -= {ReviewCommand.RESTRICT}
         return [
             Choice(
                 command=one.command,
@@ -223,12 +225,6 @@ class SampleDesk:
             rows_compared=38,
             duration_ms=142,
         )
-
-
-class BadCredentials(Unauthenticated):
-    """As the operation raises it."""
-
-    code = "identity.bad_credentials"
 
 
 def _entries() -> list[LedgerEntry]:
