@@ -6,12 +6,14 @@ The prefixes keep an inner node from being presented as an entry. A verifier der
 from (index, size) alone: a proof is only a list of hashes and never says which side one is on.
 Verification returns a root or raises; there is no boolean to forget.
 
-`Tree` keeps every complete subtree (64 bytes an entry, inclusion proofs in O(log n)). `Frontier`
-keeps only the peaks (32 bytes a set bit of the size): what a writer must store to go on.
+`HashedTree` proves from complete subtrees, wherever they are kept. `Tree` keeps them in memory (64
+bytes an entry, inclusion proofs in O(log n)); `tiles.TiledTree` reads them from published tiles.
+`Frontier` keeps only the peaks (32 bytes a set bit of the size): what a writer must store to go on.
 """
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
@@ -81,57 +83,25 @@ class Frontier:
         return cls(size, tuple(raw[at : at + HASH_BYTES] for at in range(8, len(raw), HASH_BYTES)))
 
 
-class Tree:
-    """An append-only tree in memory that answers for every size that it ever had.
+class HashedTree(ABC):
+    """What every tree answers from the roots of its complete subtrees, for any size it ever had."""
 
-    Level k is one bytearray of the roots of all complete subtrees of 2**k leaves, so the memory
-    is two hashes an entry without an object per node.
-    """
-
-    __slots__ = ("_levels",)
-
-    def __init__(self, leaves: Iterable[bytes] = ()) -> None:
-        self._levels: list[bytearray] = [bytearray()]
-        self.extend(leaves)
+    __slots__ = ()
 
     @property
+    @abstractmethod
     def size(self) -> int:
         """Return the number of leaves."""
-        return len(self._levels[0]) // HASH_BYTES
 
-    def append(self, leaf: bytes) -> None:
-        """Add one leaf hash (32 bytes)."""
-        if len(leaf) != HASH_BYTES:
-            raise ProofRejected("a leaf hash has 32 bytes", next_step=_NEXT_PROOF)
-        levels = self._levels
-        level, hashed = levels[0], leaf
-        level += hashed
-        depth = 0
-        while len(level) % (2 * HASH_BYTES) == 0:
-            hashed = sha256(b"\x01" + level[-2 * HASH_BYTES :]).digest()
-            depth += 1
-            if depth == len(levels):
-                levels.append(bytearray())
-            level = levels[depth]
-            level += hashed
-
-    def extend(self, leaves: Iterable[bytes]) -> None:
-        """Add leaf hashes in order."""
-        for leaf in leaves:
-            self.append(leaf)
+    @abstractmethod
+    def node(self, level: int, index: int) -> bytes:
+        """Return the root of the `index`-th complete subtree of 2**level leaves."""
 
     def leaf(self, index: int) -> bytes:
         """Return the leaf hash at `index`."""
         if not 0 <= index < self.size:
             raise _no_such(f"there is no entry {index}")
-        return self._node(0, index)
-
-    def complete_nodes(self, level: int, start: int, count: int) -> bytes:
-        """Return `count` concatenated complete-subtree roots of `level`, as tiles publish them."""
-        known = len(self._levels[level]) // HASH_BYTES if 0 <= level < len(self._levels) else 0
-        if not 0 <= start <= start + count <= known:
-            raise _no_such(f"level {level} has {known} complete nodes")
-        return bytes(self._levels[level][start * HASH_BYTES : (start + count) * HASH_BYTES])
+        return self.node(0, index)
 
     def frontier(self, size: int | None = None) -> Frontier:
         """Return the peaks of the tree as it was at `size` (now, when None)."""
@@ -153,7 +123,7 @@ class Tree:
             sibling = (index >> level) ^ 1
             start, end = sibling << level, (sibling + 1) << level
             if end <= size:
-                path.append(self._node(level, sibling))
+                path.append(self.node(level, sibling))
             elif start < size:  # the ragged right edge; met at most once on a path
                 path.append(_fold(self._peaks(start, size)))
             level += 1
@@ -183,15 +153,11 @@ class Tree:
             path.append(_fold(self._peaks(low, high)))
         return path[::-1]
 
-    def _node(self, level: int, index: int) -> bytes:
-        at = index * HASH_BYTES
-        return bytes(self._levels[level][at : at + HASH_BYTES])
-
     def _peaks(self, start: int, end: int) -> Iterable[bytes]:
         """Yield the complete subtrees that cover [start, end); `start` is aligned to the first."""
         while start < end:
             level = (end - start).bit_length() - 1
-            yield self._node(level, start >> level)
+            yield self.node(level, start >> level)
             start += 1 << level
 
     def _known(self, size: int | None) -> int:
@@ -199,6 +165,58 @@ class Tree:
         if not 0 <= size <= self.size:
             raise _no_such(f"the tree has {self.size} entries, not {size}")
         return size
+
+
+class Tree(HashedTree):
+    """An append-only tree in memory that answers for every size that it ever had.
+
+    Level k is one bytearray of the roots of all complete subtrees of 2**k leaves, so the memory
+    is two hashes an entry without an object per node.
+    """
+
+    __slots__ = ("_levels",)
+
+    def __init__(self, leaves: Iterable[bytes] = ()) -> None:
+        self._levels: list[bytearray] = [bytearray()]
+        self.extend(leaves)
+
+    @property
+    def size(self) -> int:
+        """Return the number of leaves."""
+        return len(self._levels[0]) // HASH_BYTES
+
+    def node(self, level: int, index: int) -> bytes:
+        """Return the root of the `index`-th complete subtree of 2**level leaves."""
+        at = index * HASH_BYTES
+        return bytes(self._levels[level][at : at + HASH_BYTES])
+
+    def append(self, leaf: bytes) -> None:
+        """Add one leaf hash (32 bytes)."""
+        if len(leaf) != HASH_BYTES:
+            raise ProofRejected("a leaf hash has 32 bytes", next_step=_NEXT_PROOF)
+        levels = self._levels
+        level, hashed = levels[0], leaf
+        level += hashed
+        depth = 0
+        while len(level) % (2 * HASH_BYTES) == 0:
+            hashed = sha256(b"\x01" + level[-2 * HASH_BYTES :]).digest()
+            depth += 1
+            if depth == len(levels):
+                levels.append(bytearray())
+            level = levels[depth]
+            level += hashed
+
+    def extend(self, leaves: Iterable[bytes]) -> None:
+        """Add leaf hashes in order."""
+        for leaf in leaves:
+            self.append(leaf)
+
+    def complete_nodes(self, level: int, start: int, count: int) -> bytes:
+        """Return `count` concatenated complete-subtree roots of `level`, as tiles publish them."""
+        known = len(self._levels[level]) // HASH_BYTES if 0 <= level < len(self._levels) else 0
+        if not 0 <= start <= start + count <= known:
+            raise _no_such(f"level {level} has {known} complete nodes")
+        return bytes(self._levels[level][start * HASH_BYTES : (start + count) * HASH_BYTES])
 
 
 def root_from_inclusion_proof(
