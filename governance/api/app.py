@@ -26,6 +26,7 @@ from governance.api import (
     outcome_routes,
     problems,
     registry_routes,
+    tile_routes,
 )
 from governance.api.asgi import App, Message, Receive, Scope, Send, respond_refusal
 from governance.api.authentication import Authentication
@@ -139,6 +140,7 @@ def _ordinary(context: Context, mount: Mapping[str, ASGIApp]) -> App:
         registry_routes.router,
         outcome_routes.router,
         ledger_routes.router,
+        tile_routes.router,
         health_routes.router,
     ):
         app.include_router(router)

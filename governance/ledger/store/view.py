@@ -25,6 +25,7 @@ from governance.ledger.store.live import LiveLog
 from governance.ledger.store.note_file import largest_note
 from governance.ledger.store.streaming import streamed
 from governance.ledger.store.tables import BodyRow, CheckpointRow, EntryRow, Row
+from governance.ledger.store.tiles import LedgerTiles
 
 ERASED_KIND: Final = "subject.erased"
 
@@ -78,6 +79,7 @@ class LedgerView:
         self._log_key = vkey
         self._notes_path = notes_path
         self._refresh = refresh
+        self.tiles = LedgerTiles(engine=engine, live=live, open_body=self._open)
 
     def head(self) -> tuple[int, bytes]:
         """Return size and root under the last signed checkpoint."""

@@ -32,6 +32,7 @@ def test_the_document_names_every_address(document: dict[str, Any]) -> None:
     assert set(document["paths"]) == {
         "/oauth/token", "/v1/models", "/v1/models/{name}", "/v1/models/{name}/card",
         PREDICT_PATH, "/v1/outcomes", "/v1/reviews", "/v1/receipts/{event_id}", "/checkpoint",
+        "/tile/entries/{place}", "/tile/facts/{place}", "/tile/{level}/{place}",
         "/healthz", "/readyz", "/metrics",
     }  # fmt: skip
 
