@@ -7,9 +7,11 @@ from typing import Annotated
 
 import typer
 
+from governance.cli import witness
 from governance.cli.options import DEFAULT_HOME, HomeOption, JsonOption, show
 
 app = typer.Typer(no_args_is_help=True, help="The audit log.")
+app.add_typer(witness.app, name="witness")
 receipts = typer.Typer(no_args_is_help=True, help="Receipts, checked offline.")
 
 

@@ -16,6 +16,11 @@ _STOP: Final = (
     "witnesses and the receipts in the field hold. Never repair by signing again."
 )
 
+_RECOVER: Final = (
+    "Stop writing and keep the storage as it is. Look for the newer storage that the witness saw; "
+    "where it is lost, go on with `vigil ledger recover` and never by signing again."
+)
+
 
 class LedgerTampered(GovernanceError):
     """The stored log is not the log that was written.
@@ -32,6 +37,18 @@ class LedgerTampered(GovernanceError):
         super().__init__(f"{where}: {what}", next_step=next_step)
         self.sequence = sequence
         self.what = what
+
+
+class LedgerBehind(LedgerTampered):
+    """A witness holds a checkpoint of this log that the stored entries do not lead to.
+
+    The storage was restored from a backup, lost its newest part, or was rewritten (P3).
+    """
+
+    code: ClassVar[str] = "ledger.behind_witness"
+
+    def __init__(self, what: str, *, sequence: int | None = None) -> None:
+        super().__init__(what, sequence=sequence, next_step=_RECOVER)
 
 
 class ReceiptRejected(GovernanceError):
@@ -90,6 +107,13 @@ class PolicyRejected(GovernanceError):
     code: ClassVar[str] = "ledger.policy_rejected"
     http_status: ClassVar[int] = 422
     exit_code: ClassVar[int] = EXIT_USAGE
+
+
+class WitnessMessageRejected(GovernanceError):
+    """A message between log and witness does not have the form of the protocol."""
+
+    code: ClassVar[str] = "ledger.witness_message"
+    http_status: ClassVar[int] = 400
 
 
 class BodyUnreadable(GovernanceError):

@@ -9,6 +9,7 @@ from governance.ledger.core import errors
 
 CODES = {
     "LedgerTampered": ("ledger.tampered", EXIT_TAMPERED),
+    "LedgerBehind": ("ledger.behind_witness", EXIT_TAMPERED),
     "ReceiptRejected": ("receipt.rejected", EXIT_TAMPERED),
     "NotCanonical": ("ledger.not_canonical", EXIT_USAGE),
     "TooLarge": ("ledger.too_large", EXIT_USAGE),
@@ -16,6 +17,7 @@ CODES = {
     "ProofRejected": ("ledger.proof_rejected", EXIT_TAMPERED),
     "NoSuchProof": ("ledger.no_such_proof", EXIT_REFUSED),
     "PolicyRejected": ("ledger.policy_rejected", EXIT_USAGE),
+    "WitnessMessageRejected": ("ledger.witness_message", EXIT_REFUSED),
     "BodyUnreadable": ("ledger.body_unreadable", EXIT_TAMPERED),
 }
 
