@@ -25,12 +25,13 @@ from typing import Any, Final, Self, TypeVar
 
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from governance import ids
 from governance.clock import Clock
 from governance.errors import Conflict, GovernanceError, InvalidInput, NotFound
 from governance.ledger.core.note import VerifierKey
+from governance.ledger.core.policy import Member, compose_policy
 
 SQLITE: Final = "sqlite"
 CONFIG_NAME: Final = "vigil.toml"
@@ -77,6 +78,35 @@ class Limits(_Section):
     heartbeat_seconds: int = Field(default=60, ge=1)
 
 
+class WitnessConfig(_Section):
+    """One `[[witness]]`: another party that cosigns our checkpoints, and where it is reached."""
+
+    name: str = Field(pattern=f"^{_NAME.pattern}$")
+    address: str = Field(pattern=r"^https?://[^\s/?#@]+(/[^\s?#]*)?$", max_length=512)
+    vkey: str = Field(pattern=r"^[^\s+]+\+[0-9a-f]{8}\+\S+$", max_length=512)
+    organisation: str = Field(pattern=f"^{_NAME.pattern}$")
+
+
+class WitnessingConfig(_Section):
+    """`[witnessing]`: how many organisations must cosign, how often we ask, and what silence costs.
+
+    `quorum` 0 is more than half of the organisations, `stop_after_minutes` 0 never stops answers.
+    `start_unanswered` allows a start at which no witness could be asked (P3).
+    """
+
+    quorum: int = Field(default=0, ge=0, le=64)
+    interval_seconds: int = Field(default=30, ge=1, le=86_400)
+    stop_after_minutes: int = Field(default=0, ge=0)
+    start_unanswered: bool = True
+
+    @model_validator(mode="after")
+    def _stops_later_than_it_asks(self) -> Self:
+        """An entry waits up to an interval for its cosignatures; that is not silence yet."""
+        if 0 < self.stop_after_minutes * 60 < 2 * self.interval_seconds:
+            raise ValueError("stop_after_minutes is below two intervals")
+        return self
+
+
 class HomeConfig(_Section):
     """`vigil.toml`. `database` is "sqlite" or the address of a PostgreSQL database."""
 
@@ -86,6 +116,8 @@ class HomeConfig(_Section):
     database: str = Field(default=SQLITE, pattern=r"^(sqlite|postgres(ql)?://.*)$")
     server: ServerConfig = ServerConfig()
     limits: Limits = Limits()
+    witness: tuple[WitnessConfig, ...] = Field(default=(), max_length=32)
+    witnessing: WitnessingConfig = WitnessingConfig()
 
     @property
     def origin(self) -> str:
@@ -149,6 +181,28 @@ class Home:
     def origin(self) -> str:
         """The log's name."""
         return self.config.origin
+
+    def configured_policy(self) -> str:
+        """Return the trust policy that the configuration asks for; raise PolicyRejected.
+
+        The policy in force is the one that the ledger records (`storage.trust`).
+        """
+        return compose_policy(
+            log=VerifierKey.of(self.log_key(), name=self.origin),
+            witnesses=[
+                Member(name=one.name, vkey=one.vkey, organisation=one.organisation)
+                for one in self.config.witness
+            ],
+            quorum=self.config.witnessing.quorum,
+        )
+
+    def write_policy(self, text: str) -> None:
+        """Put the policy in force into `log.policy`, whole or not at all."""
+        fresh = self.policy_path.with_suffix(".new")
+        fresh.write_text(text, encoding="utf-8")
+        _flush(fresh)
+        fresh.replace(self.policy_path)
+        _flush(self.root)
 
     def log_key(self) -> Ed25519PrivateKey:
         """Return the key that signs checkpoints and nothing else."""
@@ -279,7 +333,7 @@ class OwnerLock:
 
 def policy_text(log_key: Ed25519PrivateKey, origin: str) -> str:
     """Return the trust policy of a log without witnesses (c2sp.org/tlog-policy)."""
-    return f"log {VerifierKey.of(log_key, name=origin).text()}\nquorum none\n"
+    return compose_policy(log=VerifierKey.of(log_key, name=origin), witnesses=(), quorum=0)
 
 
 def _fill(home: Home) -> None:
@@ -305,7 +359,7 @@ def _toml(config: HomeConfig) -> str:
         if isinstance(value, dict):
             tables.append(f"\n[{name}]")
             tables.extend(f"{key} = {json.dumps(item)}" for key, item in value.items())
-        else:
+        elif value != ():  # an empty `witness = []` would be in the way of [[witness]]
             lines.append(f"{name} = {json.dumps(value)}")
     return "\n".join([*lines, *tables]) + "\n"
 

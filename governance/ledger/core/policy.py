@@ -14,7 +14,7 @@ UTF-8, and a log's own key is not accepted as its witness.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
@@ -101,6 +101,38 @@ class Policy:
     def without_quorum(self) -> Policy:
         """Return the policy that takes the log's word alone: an explicit step down to stage S0."""
         return replace(self, quorum=None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Member:
+    """A witness to be written into a policy, with the organisation that runs it."""
+
+    name: str
+    vkey: str
+    organisation: str
+
+
+def compose_policy(*, log: VerifierKey, witnesses: Sequence[Member], quorum: int) -> str:
+    """Return the policy of a log that `quorum` organisations must have cosigned.
+
+    Several witnesses of one organisation count as one. `quorum` 0 is more than half of the
+    organisations. Raises PolicyRejected where it asks for more than there are, or a key is no
+    witness's key or stands there twice.
+    """
+    lines = [f"log {log.text()}", *(f"witness {one.name} {one.vkey}" for one in witnesses)]
+    organisations = sorted({one.organisation for one in witnesses})
+    if not organisations:
+        return "\n".join([*lines, f"quorum {NO_QUORUM}"]) + "\n"
+    needed = quorum or len(organisations) // 2 + 1
+    for organisation in organisations:
+        members = [one.name for one in witnesses if one.organisation == organisation]
+        lines.append(f"group org:{organisation} any {' '.join(members)}")
+    # No witness's or organisation's name has a colon in our configuration, so this one is free.
+    top = f"quorum:{needed}-of-{len(organisations)}"
+    lines.append(f"group {top} {needed} {' '.join(f'org:{name}' for name in organisations)}")
+    text = "\n".join([*lines, f"quorum {top}"]) + "\n"
+    Policy.parse(text.encode())
+    return text
 
 
 @dataclass(slots=True)

@@ -20,6 +20,7 @@ class LiveLog:
         self.origin = origin
         self.tree = tree
         self._published: tuple[int, bytes] = (0, b"")
+        self._anchored: tuple[int, bytes] = (0, b"")
 
     @property
     def published_size(self) -> int:
@@ -30,6 +31,20 @@ class LiveLog:
     def note(self) -> bytes:
         """The last signed checkpoint; empty before the first one."""
         return self._published[1]
+
+    @property
+    def published(self) -> tuple[int, bytes]:
+        """Size and note of the last checkpoint, which belong together."""
+        return self._published
+
+    @property
+    def anchored_size(self) -> int:
+        """The number of entries that a quorum of witnesses has seen."""
+        return self._anchored[0]
+
+    def anchor(self, *, size: int, note: bytes) -> None:
+        """Make `note`, cosigned by a quorum, the checkpoint of receipts that are fetched later."""
+        self._anchored = (size, note)
 
     def extend(self, leaves: Iterable[bytes]) -> None:
         """Add the leaves of committed entries (the pen only)."""
@@ -46,7 +61,14 @@ class LiveLog:
 
     def proof(self, seq: int) -> TlogProof:
         """Return the proof of entry `seq` under the published note; raise NoSuchProof."""
-        size, note = self._published
+        return self._proof(seq, *self._published)
+
+    def best_proof(self, seq: int) -> TlogProof:
+        """Return the proof under the cosigned note where that covers the entry (stage S1)."""
+        size, note = self._anchored
+        return self._proof(seq, size, note) if seq < size else self.proof(seq)
+
+    def _proof(self, seq: int, size: int, note: bytes) -> TlogProof:
         return TlogProof(
             index=seq, hashes=tuple(self.tree.inclusion_proof(seq, size)), checkpoint=note
         )

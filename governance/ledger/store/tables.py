@@ -117,6 +117,25 @@ class CheckpointRow(Row, table=True):
     note: str
 
 
+class CosignatureRow(Row, table=True):
+    """A witness's signature line under the checkpoint of `size`; it upgrades receipts to S1.
+
+    `witness` is name+keyid of the verifier key. Not hashed: a line proves itself.
+    """
+
+    __tablename__ = "cosignature"
+    __table_args__ = (CheckConstraint("length(line) BETWEEN 1 AND 4096", name="line"),)
+
+    size: int = Field(
+        sa_type=POSITION,
+        primary_key=True,
+        foreign_key="checkpoint.size",
+        sa_column_kwargs={"autoincrement": False},
+    )
+    witness: str = Field(primary_key=True)
+    line: str
+
+
 class BlobRow(Row, table=True):
     """Evidence and documents by the SHA-256 of their bytes; facts name every digest."""
 

@@ -17,9 +17,11 @@ from governance.ledger.core.canonical import Json
 from governance.ledger.core.checkpoint import VerifiedCheckpoint, open_checkpoint
 from governance.ledger.core.errors import LedgerTampered, NotCanonical, NoteRejected
 from governance.ledger.core.note import VerifierKey
+from governance.ledger.core.policy import Policy
 from governance.ledger.core.receipt import build_receipt
 from governance.ledger.core.record import decode_entry
 from governance.ledger.core.verify import StoredEntry, VerifiedLog, verify_log
+from governance.ledger.store.anchors import StoredAnchors
 from governance.ledger.store.keys import KeyDestroyed, KeyStore, KeyUnknown
 from governance.ledger.store.live import LiveLog
 from governance.ledger.store.note_file import largest_note
@@ -128,9 +130,10 @@ class LedgerView:
         return None if row["ciphertext"] is None else self._open(row)
 
     def receipt(self, event_id: str) -> bytes:
-        """Return the receipt of an event under the last checkpoint; raise NotFound.
+        """Return the receipt of an event under the best checkpoint that covers it; raise NotFound.
 
-        The body is in it unless it was erased.
+        That is the last one which a quorum of witnesses cosigned (S1), else the last one (S0). The
+        body is in it unless it was erased.
         """
         query = _rows().where(_ENTRY.c.event_id == event_id)
         with self._connect() as connection:
@@ -146,7 +149,7 @@ class LedgerView:
             facts_salt=row["facts_salt"],
             body=body,
             body_salt=None if body is None else row["salt"],
-            proof=self._live.proof(row["seq"]),
+            proof=self._live.best_proof(row["seq"]),
         )
 
     def verify(self) -> VerifiedLog:
@@ -167,7 +170,30 @@ class LedgerView:
                 )
             self._check_orphans(connection)
             self._check_checkpoints(connection, verified)
+            self._anchors().check(connection)
         return verified
+
+    @property
+    def policy(self) -> Policy:
+        """The trust policy in force."""
+        return Policy.parse(self.policy_text.encode())
+
+    def anchored_size(self) -> int:
+        """Return how many entries are under a stored checkpoint that a quorum cosigned (P3).
+
+        Every counted line is verified now. Raises LedgerTampered at one that is not as signed.
+        """
+        with self._connect() as connection:
+            anchor = self._anchors().largest(connection)
+        return 0 if anchor is None else anchor.size
+
+    def _anchors(self) -> StoredAnchors:
+        return StoredAnchors(
+            origin=self.origin,
+            log_key=self._log_key,
+            policy=self.policy,
+            tree=self._live.tree,
+        )
 
     def _check_orphans(self, connection: Connection) -> None:
         known = select(_ENTRY.c.seq)

@@ -1,8 +1,8 @@
 """Verify the ledger and the governed tables: integrity here, completeness and anchoring apart.
 
 Integrity: every entry, body and checkpoint is what was signed, and every governed row is what the
-facts fold to. What the log cannot show by itself is said beside it: with no witness configured,
-nobody outside holds a checkpoint, so a rewrite by somebody who has the log's key is not excluded.
+facts fold to. What the log cannot show by itself is said beside it: entries beyond the anchored
+size rest on this deployment alone, so a rewrite of them with the log's key is not excluded.
 """
 
 from __future__ import annotations
@@ -22,7 +22,10 @@ class VerifyLedger(Request):
 
 
 class VerifyReport(Result):
-    """What was checked. `anchored_size` counts entries that an outside witness has seen."""
+    """What was checked. `anchored_size` counts entries under a checkpoint that a quorum cosigned.
+
+    `witnesses` are those of the policy in force.
+    """
 
     origin: str
     size: int
@@ -58,8 +61,8 @@ def report_on(ledger: LedgerView, rebuild: Callable[[], RebuildReport]) -> Verif
         bodies_checked=verified.bodies_checked,
         bodies_erased=verified.bodies_erased,
         rows_compared=rebuilt.rows_compared,
-        witnesses=0,
-        anchored_size=0,
+        witnesses=len(ledger.policy.witnesses),
+        anchored_size=ledger.anchored_size(),
         duration_ms=round((time.perf_counter() - started) * 1000),
     )
 

@@ -11,6 +11,7 @@ from sqlalchemy.exc import DBAPIError
 from governance.ledger.store.tables import Row
 from governance.storage import engine as engines
 from governance.storage import schema
+from governance.storage.cosignatures import put_cosignatures
 from governance.storage.engine import reader_engine, writer_engine
 from governance.storage.errors import SettingRefused, WrongRevision
 from governance.storage.open import open_storage
@@ -43,7 +44,7 @@ def test_every_check_of_the_tables_stands_in_the_database(home: Home) -> None:
     engine.dispose()
 
 
-@pytest.mark.parametrize("table", ["entry", "blob", "checkpoint"])
+@pytest.mark.parametrize("table", ["entry", "blob", "checkpoint", "cosignature"])
 @pytest.mark.parametrize("act", ["UPDATE", "DELETE", "TRUNCATE"])
 def test_append_only_tables_refuse_changes(
     home: Home, clock: FixedClock, table: str, act: str
@@ -57,7 +58,12 @@ def test_append_only_tables_refuse_changes(
             unit.record(kind="test.added", actor="ana")
 
         storage.pen.commit(write)
-    column = {"entry": "facts", "blob": "content", "checkpoint": "note"}[table]
+        size, note = storage.ledger.head()[0], storage.ledger.checkpoint().encode()
+        storage.pen.commit(
+            lambda unit: put_cosignatures(unit, size=size, note=note, lines={"w+00000000": "x"})
+        )
+    columns = {"entry": "facts", "blob": "content", "checkpoint": "note", "cosignature": "line"}
+    column = columns[table]
     statement = {
         "UPDATE": f"UPDATE {table} SET {column} = {column}",
         "DELETE": f"DELETE FROM {table}",
