@@ -5,6 +5,7 @@ error there is not repeated here. The numbers in the comments are the sections o
 
     python verifier.py receipt FILE --policy FILE [--accept-s0]
     python verifier.py chain DUMP --policy FILE [--checkpoint FILE ...] [--accept-s0]
+                                                [--without-bodies]
 
 It prints one sentence and ends with 0 (holds), 1 (refused) or 2 (wrong usage).
 
@@ -13,8 +14,10 @@ A dump has one canonical JSON object a line, every line ended by a newline. Byte
     {"env":…,"event_id":"…","facts":…,"facts_salt":…,"leaf":…,"seq":0}     a row, in order of `seq`
     {"checkpoint":"<note>"}                                           a checkpoint that is known
 
-A row may also have `body` and `body_salt` (the opened plaintext and its salt) and `erased` (a
-boolean). `--checkpoint` adds one that was kept elsewhere: only such a one shows a cut tail.
+An entry that commits to a body has `body_salt` and either `body`, the plaintext, or `"sealed":true`
+for one that could not be opened; or it has `"erased":true` and none of these. A dump that leaves
+all bodies out is read with `--without-bodies`. `--checkpoint` adds one that was kept elsewhere:
+only such a one shows a cut tail.
 """
 
 import argparse
@@ -50,7 +53,7 @@ SIGNED, COSIGNED = 0x01, 0x04
 ENTRY_NAMES = ["body_c", "event_id", "facts_c", "kind", "prev", "seq", "t_us", "v"]
 RECEIPT_NAMES = ["body", "entry", "facts", "facts_salt", "proof", "salt", "v"]
 ROW_NAMES = {"env", "event_id", "facts", "facts_salt", "leaf", "seq"}
-ROW_EXTRAS = {"body", "body_salt", "erased"}
+ROW_EXTRAS = {"body", "body_salt", "erased", "sealed"}
 
 HASH_TEXT = re.compile(r"[0-9a-f]{64}")
 KIND = re.compile(r"[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)+")
@@ -66,12 +69,12 @@ SMALL_ORDER = {0, 1, FIELD - 1, _ORDER_8, FIELD - _ORDER_8}
 
 
 class Refused(Exception):
-    """What was checked does not hold; `check` is the step's name, `why` a sentence."""
+    """What was checked does not hold; `row` is the first of a log for which it does not."""
 
-    def __init__(self, check: str, why: str) -> None:
+    def __init__(self, check: str, why: str, *, row: int | None = None) -> None:
         super().__init__(f"{check}: {why}")
         self.check = check
-        self.why = why
+        self.row = row
 
 
 def refuse(check: str, why: str) -> NoReturn:
@@ -410,8 +413,8 @@ def _signature_line(line: str) -> tuple[str, bytes, bytes]:
     if len(words) != 3 or words[0] != "—" or not is_key_name(words[1]):
         refuse("parse", "a signature line is not: dash, key name, base64")
     blob = base64_bytes(words[2], "a signature")
-    if len(blob) < 4:
-        refuse("parse", "a signature line has no key id")
+    if len(blob) < 5:
+        refuse("parse", "a signature line holds no key id, or no signature after it")
     return words[1], blob[:4], blob[4:]
 
 
@@ -554,18 +557,17 @@ def check_checkpoint(point: Checkpoint, policy: Policy, *, accept_s0: bool) -> s
         if key is None:
             continue
         if not _signed(key, signature, point.text):
-            refuse("log_signature", f"a line of the known key {name!r} does not verify")
+            check = "quorum" if key.kind == COSIGNED else "log_signature"
+            refuse(check, f"a line of the known key {name!r} does not verify")
         if key.kind == COSIGNED:
             signers.add(key.public)
         of_the_log = of_the_log or (key.kind == SIGNED and name == point.origin)
     if not of_the_log:
         refuse("log_signature", "the log did not sign the checkpoint")
-    if policy.quorum is None:
+    if policy.quorum is None or accept_s0:
         return "S0"
     if policy.seen(policy.quorum, signers):
         return "S1"
-    if accept_s0:
-        return "S0"
     refuse("quorum", "the witnesses that signed do not satisfy the policy")
 
 
@@ -663,12 +665,13 @@ class Tally:
 class Walk:
     """Where the walk over the rows stands."""
 
-    prev: str | None = None
+    prev: str
+    bodies: bool
     t_us: int = 0
 
 
 def _check_row(row: Mapping[str, Json], at: int, walk: Walk, tally: Tally) -> Entry:
-    """Do the checks 1 to 7 on row `at`; the genesis value stands in `walk.prev` at row 0."""
+    """Do the checks 1 to 6 on row `at`; the genesis value stands in `walk.prev` at row 0."""
     if isinstance(row["seq"], bool) or row["seq"] != at:
         refuse("number", f"its number is {row['seq']!r}")
     entry = read_entry(base64_bytes(row["env"], "the entry"))
@@ -682,29 +685,38 @@ def _check_row(row: Mapping[str, Json], at: int, walk: Walk, tally: Tally) -> En
         refuse("t_us", "its time is below that of the row before")
     facts_salt = exactly(row["facts_salt"], 32, "the facts' salt")
     check_facts(entry, base64_bytes(row["facts"], "the facts"), facts_salt)
-    _check_row_body(row, entry, tally)
+    if walk.bodies:
+        _check_row_body(row, entry, tally)
+    elif ROW_EXTRAS & row.keys():
+        refuse("body_c", "it shows something of a body, in a dump that leaves bodies out")
+    elif entry.body_c is not None:
+        tally.unopened += 1
     walk.prev, walk.t_us = entry.leaf.hex(), entry.t_us
     return entry
 
 
 def _check_row_body(row: Mapping[str, Json], entry: Entry, tally: Tally) -> None:
-    body, salt, erased = row.get("body"), row.get("body_salt"), row.get("erased", False)
-    if not isinstance(erased, bool):
-        refuse("parse", "erased is not a boolean")
-    empty = body is None and salt is None
-    if erased:
-        if not empty or entry.body_c is None:
-            refuse("body_c", "it is marked as erased, but has a body or salt, or never had one")
+    """Do check 7."""
+    body, salt = row.get("body"), row.get("body_salt")
+    erased, sealed = row.get("erased", False), row.get("sealed", False)
+    if not isinstance(erased, bool) or not isinstance(sealed, bool):
+        refuse("parse", "erased or sealed is not a boolean")
+    nothing = body is None and salt is None and not sealed
+    if entry.body_c is None:
+        if not nothing or erased:
+            refuse("body_c", "the entry has no body, but the row shows something of one")
+    elif erased:
+        if not nothing:
+            refuse("body_c", "it is marked as erased, but something of its body is left")
         tally.erased += 1
-    elif entry.body_c is None:
-        if not empty:
-            refuse("body_c", "the entry has no body, but the row has one or its salt")
-    elif body is None:
-        tally.unopened += 1
+    elif sealed == (body is not None):
+        refuse("body_c", "its body is neither there nor marked as erased, or is there twice")
     else:
         salt_bytes = exactly(salt, 32, "the body's salt")
-        check_body(entry, base64_bytes(body, "the body"), salt_bytes)
-        tally.compared += 1
+        if body is not None:
+            check_body(entry, base64_bytes(body, "the body"), salt_bytes)
+        tally.compared += body is not None
+        tally.unopened += sealed
 
 
 def _read_dump(raw: bytes) -> tuple[list[dict[str, Json]], list[str]]:
@@ -732,7 +744,7 @@ def _row(at: int) -> Iterator[None]:
     try:
         yield
     except Refused as e:
-        raise Refused("chain", f"row {at}: {e.check}: {e.why}") from e
+        raise Refused("chain", f"row {at}: {e}", row=at) from e
 
 
 def _origin_of(rows: Sequence[Mapping[str, Json]], policy: Policy) -> str:
@@ -748,7 +760,12 @@ def _origin_of(rows: Sequence[Mapping[str, Json]], policy: Policy) -> str:
 
 
 def verify_chain(
-    dump: bytes, policy: Policy, *, held: Sequence[str] = (), accept_s0: bool = False
+    dump: bytes,
+    policy: Policy,
+    *,
+    held: Sequence[str] = (),
+    accept_s0: bool = False,
+    bodies: bool = True,
 ) -> Tally:
     """Return what the log shows, or refuse with its first row that fails."""
     rows, notes = _read_dump(dump)
@@ -760,18 +777,21 @@ def verify_chain(
             refuse("origin", f"a checkpoint is of another log, {point.origin!r}")
         check_checkpoint(point, policy, accept_s0=accept_s0)
         roots.setdefault(point.size, set()).add(point.root)
-    tally, tree, walk = Tally(), Frontier(), Walk(prev=genesis(origin))
+    tally, tree, walk = Tally(), Frontier(), Walk(prev=genesis(origin), bodies=bodies)
     for at, row in enumerate(rows):
         with _row(at):
             tree.add(_check_row(row, at, walk, tally).leaf)
         signed = roots.get(tree.size, set())
         if signed - {tree.root()}:
-            refuse("chain", f"row {tally.anchored} or one after it, to row {at}, was rewritten")
+            first = tally.anchored
+            why = f"row {first}, or one from there to row {at}, was rewritten"
+            raise Refused("chain", why, row=first)
         if signed:
             tally.anchored = tree.size
     tally.entries = tree.size
     if tree.size < max(roots, default=0):
-        refuse("chain", f"the log has {tree.size} entries, a checkpoint has {max(roots)}")
+        why = f"the log has {tree.size} entries, a checkpoint has {max(roots)}"
+        raise Refused("chain", why, row=tree.size)
     return tally
 
 
@@ -791,7 +811,11 @@ def _receipt(options: argparse.Namespace, policy: Policy) -> str:
 def _chain(options: argparse.Namespace, policy: Policy) -> str:
     held = [Path(name).read_bytes().decode("utf-8") for name in options.checkpoint]
     found = verify_chain(
-        Path(options.file).read_bytes(), policy, held=held, accept_s0=bool(options.accept_s0)
+        Path(options.file).read_bytes(),
+        policy,
+        held=held,
+        accept_s0=bool(options.accept_s0),
+        bodies=not options.without_bodies,
     )
     return (
         f"The log of {found.entries} entries holds: {found.anchored} lie under a matching"
@@ -808,7 +832,9 @@ def main(arguments: Sequence[str]) -> int:
         command.add_argument("file")
         command.add_argument("--policy", required=True)
         command.add_argument("--accept-s0", action="store_true")
-        command.add_argument("--checkpoint", action="append", default=[])
+        if name == "chain":
+            command.add_argument("--checkpoint", action="append", default=[])
+            command.add_argument("--without-bodies", action="store_true")
     options = parser.parse_args(arguments)
     try:
         policy = read_policy(Path(options.policy).read_bytes())
