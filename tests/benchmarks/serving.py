@@ -179,17 +179,23 @@ def _machine() -> dict[str, Any]:
 
 
 def table(result: dict[str, Any]) -> str:
-    """Return the summary as a Markdown table."""
-    lines = [
-        "| server | clients | ratio to plain (range) | requests/s | p50 ms | p99 ms |",
-        "|---|---|---|---|---|---|",
-    ]
-    lines += [
-        f"| {row['server']} | {row['clients']} "
-        f"| {row['ratio']:.2f} ({row['ratio_low']:.2f}–{row['ratio_high']:.2f}) "
-        f"| {row['per_second']:.0f} | {row['p50_ms']:.2f} | {row['p99_ms']:.2f} |"
-        for row in result["summary"]
-    ]
+    """Return the summary as a Markdown table, with the ratio to the usual model as well."""
+    usual = "plain scikit-learn"
+    head = (
+        f"| server | clients | ratio to plain (range) | to {usual} | requests/s | p50 ms | p99 ms "
+    )
+    lines = [f"{head}|", "|---|---|---|---|---|---|---|"]
+    for row in result["summary"]:
+        runs = [found[str(row["clients"])] for found in result["rounds"]]
+        to_usual = statistics.median(
+            run[row["server"]]["per_second"] / run[usual]["per_second"] for run in runs
+        )
+        lines.append(
+            f"| {row['server']} | {row['clients']} "
+            f"| {row['ratio']:.2f} ({row['ratio_low']:.2f}–{row['ratio_high']:.2f}) "
+            f"| {to_usual:.2f} "
+            f"| {row['per_second']:.0f} | {row['p50_ms']:.2f} | {row['p99_ms']:.2f} |"
+        )
     return "\n".join(lines)
 
 
