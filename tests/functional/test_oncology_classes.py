@@ -28,7 +28,7 @@ class Acts:
     def __init__(self, deployment: Any) -> None:
         self.deployment = deployment
 
-    def do(self, person: str, name: str, **params: Any) -> dict[str, Any]:
+    def do(self, person: str, name: str, /, **params: Any) -> dict[str, Any]:
         """Perform an operation under a session of the person."""
         actor = sign_in(self.deployment, person=person, password=PASSWORDS[person]).actor
         return catalogue.perform(self.deployment, actor, name, params).model_dump(mode="json")
