@@ -8,6 +8,7 @@ from governance.api.context import OutcomeCaller, context_of
 from governance.operations.watch.import_outcomes import (
     ImportOutcomes,
     OutcomesImported,
+    narrowed,
     record_outcomes,
 )
 
@@ -16,7 +17,13 @@ router = APIRouter(prefix="/v1", tags=["outcomes"])
 
 @router.post("/outcomes", status_code=201, summary="Deliver outcomes")
 def deliver(request: Request, delivery: ImportOutcomes, caller: OutcomeCaller) -> OutcomesImported:
-    """Record a delivery, all rows or none. A late or corrected result is a new row."""
+    """Record a delivery for the caller's scope, all rows or none.
+
+    A late or corrected result is a new row. `scope` may narrow the caller's own scope.
+    """
     return record_outcomes(
-        context_of(request).deployment, received_by=caller.client, request=delivery
+        context_of(request).deployment,
+        received_by=caller.client,
+        scope=narrowed(caller.scope, delivery.scope),
+        request=delivery,
     )

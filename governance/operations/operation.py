@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
 
 from governance.deployment import Deployment
 from governance.errors import InvalidInput
@@ -18,6 +18,14 @@ class Request(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
+    @field_validator("*")
+    @classmethod
+    def _without_nul(cls, value: object) -> object:
+        """PostgreSQL stores no NUL in text; it is refused on every database alike."""
+        if _holds_nul(value):
+            raise ValueError("it holds a NUL character")
+        return value
+
 
 class Result(BaseModel):
     """What an operation answers."""
@@ -27,6 +35,14 @@ class Result(BaseModel):
 
 Q = TypeVar("Q", bound=Request)
 A = TypeVar("A", bound=Result)
+
+
+def _holds_nul(value: object) -> bool:
+    if isinstance(value, str):
+        return "\x00" in value
+    if isinstance(value, Mapping):
+        return any(_holds_nul(item) for pair in value.items() for item in pair)
+    return isinstance(value, list | tuple) and any(_holds_nul(item) for item in value)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -240,12 +240,12 @@ class Hold(Record):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OutcomeBatch(Record):
-    """One delivery of outcomes; the rows themselves are in the entry's body."""
+    """One delivery of outcomes for a scope; its rows and source are in the entry's body."""
 
     TABLE = "outcome_batch"
 
     model: str
-    source: str
+    scope: str
     rows: int
     first_month: str
     last_month: str

@@ -57,7 +57,6 @@ from governance.storage.answers import (
     place_answers,
     replayed,
 )
-from governance.storage.bulk import SqlRow, insert_rows
 from governance.storage.chain import Draft, Head, read_head, take_epoch
 from governance.storage.engine import writer_engine
 from governance.storage.errors import (
@@ -67,7 +66,6 @@ from governance.storage.errors import (
     audit_unavailable,
 )
 from governance.storage.ports import CommittedAnswer, PendingAnswer, Unit
-from governance.storage.private_tables import OutcomeTableRow
 from governance.storage.reader import SqlReader
 from governance.storage.sealing import Sealer
 from governance.storage.unit import SqlUnit
@@ -80,7 +78,6 @@ _CLOSE: Final = object()
 _STORAGE_FAULTS: Final = (SQLAlchemyError, OSError, SettingRefused, StoredOtherwise)
 
 _ENTRY = Row.metadata.tables[EntryRow.__tablename__]
-_OUTCOME = Row.metadata.tables[OutcomeTableRow.__tablename__]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -264,11 +261,7 @@ class Committer:
         draft = Draft(self._meet(connection))
         now_us = self._instant(draft)
         self._store_note(connection)
-        done, outcomes = [], []
-        for act in acts:
-            result, error, rows = self._act(connection, draft, act, now_us)
-            done.append((act, result, error))
-            outcomes.extend(rows)
+        done = [(act, *self._act(connection, draft, act, now_us)) for act in acts]
         placed = place_answers(
             answers,
             connection=connection,
@@ -278,14 +271,13 @@ class Committer:
             now_us=now_us,
         )
         draft.write(connection)
-        insert_rows(connection, _OUTCOME, outcomes)
         placed.write(connection)
         draft.read_back(connection)
         return Staged(draft=draft, acts=done, answers=placed)
 
     def _act(
         self, connection: Connection, draft: Draft, act: QueuedAct, now_us: int
-    ) -> tuple[Any, Exception | None, list[SqlRow]]:
+    ) -> tuple[Any, Exception | None]:
         """Run one act in a savepoint; what it raises is its own result."""
         unit = SqlUnit(connection, draft=draft, sealer=self._sealer, keys=self._keys, now_us=now_us)
         mark, savepoint = draft.mark(), connection.begin_nested()
@@ -298,8 +290,8 @@ class Committer:
                 raise  # the transaction, and with it the batch
             savepoint.rollback()
             draft.rewind(mark)
-            return None, _own_error(error), []
-        return result, None, unit.outcome_rows
+            return None, _own_error(error)
+        return result, None
 
     # --- the head -----------------------------------------------------------------------------
 
@@ -360,9 +352,19 @@ class Committer:
         return now_us
 
     def _store_note(self, connection: Connection) -> None:
+        """Store the note over everything that this transaction builds on."""
+        known = self._live.published_size
         if self._unsaved is not None:
-            size, note = self._unsaved
-            connection.execute(_INSERT_NOTE, {"size": size, "note": note.decode()})
+            known, note = self._unsaved
+            connection.execute(_INSERT_NOTE, {"size": known, "note": note.decode()})
+        size = self._live.tree.size
+        if size > known:  # another process wrote it, or we did and could not confirm
+            connection.execute(_INSERT_NOTE, {"size": size, "note": self._signed().decode()})
+
+    def _signed(self) -> bytes:
+        tree = self._live.tree
+        checkpoint = Checkpoint(origin=self._live.origin, size=tree.size, root=tree.root())
+        return sign_checkpoint(checkpoint, private_key=self._log_key)
 
     # --- after the commit ---------------------------------------------------------------------
 
@@ -377,8 +379,7 @@ class Committer:
         size = self._live.tree.size
         if size == self._live.published_size:
             return
-        checkpoint = Checkpoint(origin=self._live.origin, size=size, root=self._live.tree.root())
-        note = sign_checkpoint(checkpoint, private_key=self._log_key)
+        note = self._signed()
         self._unsaved = (size, note)
         try:
             self._notes.append(note)

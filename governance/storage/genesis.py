@@ -1,4 +1,8 @@
-"""The first entry: who the log is, with which keys, rules and program it began."""
+"""The first entry: who the log is, with which keys, rules and program it began.
+
+The entry is signed when it is made, and the note is kept in both places, so that a home without
+a signed note is never a new one, always one whose anchors were taken away (P3).
+"""
 
 from __future__ import annotations
 
@@ -6,33 +10,43 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Final
 
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from sqlalchemy import Engine
 
 import governance
 from governance.clock import Clock
 from governance.errors import Conflict
 from governance.home import Home
+from governance.ledger.core.canonical import Json
+from governance.ledger.core.checkpoint import Checkpoint, sign_checkpoint
+from governance.ledger.core.errors import LedgerTampered
+from governance.ledger.core.merkle import Frontier
 from governance.ledger.core.note import VerifierKey
 from governance.ledger.store.keys import KeyStore
+from governance.ledger.store.note_file import NoteFile
+from governance.ledger.store.tables import CheckpointRow, Row
 from governance.storage.chain import Draft, Head, insert_head, read_head
 from governance.storage.schema import migrations_folder
 from governance.storage.sealing import Sealer
 
 CANONICALISATION: Final = "oncovigil/canonical-json/v1"
+GENESIS: Final = "ledger.genesis"
+_CHECKPOINT = Row.metadata.tables[CheckpointRow.__tablename__]
 _PACKAGES: Final = ("governance", "change_control", "models", "audits")
 
 
 def write_genesis(engine: Engine, home: Home, *, keys: KeyStore, clock: Clock) -> None:
-    """Write head and entry 0 in one transaction; raise Conflict where the database has a log."""
+    """Write head, entry 0 and its signed note; raise Conflict where the database has a log."""
     now_us = clock.now_us()
     genesis = Sealer(origin=home.origin, keys=keys).prepare(
-        kind="ledger.genesis",
+        kind=GENESIS,
         facts={
             "actor": "system",
             "canonicalisation": CANONICALISATION,
             "changes": [],
             "origin": home.origin,
             "policy": home.policy_path.read_text(encoding="utf-8"),
+            "signature_key": key_fingerprint(home.signature_key().public_key()),
             "software": {"build": build_digest(), "version": governance.__version__},
             "vkeys": [VerifierKey.of(home.log_key(), name=home.origin).text()],
         },
@@ -50,6 +64,50 @@ def write_genesis(engine: Engine, home: Home, *, keys: KeyStore, clock: Clock) -
         draft = Draft(head)
         draft.append(genesis, t_us=now_us)
         draft.write(connection)
+        note = _signed(home, head.frontier.extend(draft.leaves))
+        connection.execute(_CHECKPOINT.insert(), {"size": 1, "note": note.decode()})
+    notes = NoteFile(home.checkpoints_log)
+    try:
+        notes.append(note)
+    finally:
+        notes.close()
+
+
+def key_fingerprint(key: Ed25519PublicKey) -> str:
+    """Return the SHA-256 of the key's 32 raw bytes: how facts name a public key."""
+    return sha256(key.public_bytes_raw()).hexdigest()
+
+
+def check_genesis(facts: dict[str, Json], home: Home) -> None:
+    """Raise LedgerTampered where the home holds other keys than entry 0 names."""
+    vkey = VerifierKey.of(home.log_key(), name=home.origin).text()
+    for what, says, has in (
+        ("keys/log.pem", facts.get("vkeys"), [vkey]),
+        (
+            "keys/signature.pem",
+            facts.get("signature_key"),
+            key_fingerprint(home.signature_key().public_key()),
+        ),
+    ):
+        if says != has:
+            raise LedgerTampered(f"{what} is not the key that the first entry names", sequence=0)
+
+
+def check_policy(policy: Json, sequence: int, home: Home) -> None:
+    """Raise LedgerTampered where the file that verifiers pin is not what entry `sequence` says."""
+    try:
+        found = home.policy_path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise LedgerTampered(f"{home.policy_path.name} cannot be read") from error
+    if found != policy:
+        raise LedgerTampered(
+            f"{home.policy_path.name} is not the policy that this entry states", sequence=sequence
+        )
+
+
+def _signed(home: Home, frontier: Frontier) -> bytes:
+    checkpoint = Checkpoint(origin=home.origin, size=frontier.size, root=frontier.root())
+    return sign_checkpoint(checkpoint, private_key=home.log_key())
 
 
 def build_digest() -> str:

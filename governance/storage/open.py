@@ -3,7 +3,8 @@
 At every start the tree is built from the stored envelopes and compared with the head, with the
 last checkpoint in the database and with the last one in `checkpoints.log`; the governed rows are
 folded from the facts and compared too. A restored backup is shorter than what was signed, and is
-refused. Nothing is repaired by signing again (P3).
+refused. A home whose checkpoints are gone is refused as well: the first entry was signed when it
+was made, so there is no home without them. Nothing is repaired by signing again (P3).
 """
 
 from __future__ import annotations
@@ -44,6 +45,7 @@ T = TypeVar("T")
 
 _ENTRY = Row.metadata.tables[EntryRow.__tablename__]
 _CHECKPOINT = Row.metadata.tables[CheckpointRow.__tablename__]
+_FIRST = select(_CHECKPOINT.c.size).where(_CHECKPOINT.c.size == 1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,10 +97,12 @@ def open_storage(home: Home, *, clock: Clock, check_rows: bool = True) -> Iterat
         live = _derive(engine, home, vkey)
 
         def rebuild() -> RebuildReport:
-            return rebuild_check(engine, origin=home.origin, keys=keys)
+            return rebuild_check(engine, home=home, keys=keys)
 
         if check_rows:
             rebuild()
+        with engine.connect() as connection:
+            schema.check_triggers(connection)
         pen = Committer(
             database=home.database,
             live=live,
@@ -156,9 +160,7 @@ def inspect_storage(home: Home) -> Iterator[Inspected]:
             notes_path=home.checkpoints_log,
             refresh=lambda: None,
         )
-        yield Inspected(
-            ledger=ledger, rebuild=lambda: rebuild_check(engine, origin=home.origin, keys=keys)
-        )
+        yield Inspected(ledger=ledger, rebuild=lambda: rebuild_check(engine, home=home, keys=keys))
 
 
 def _populate(home: Home, clock: Clock) -> None:
@@ -184,13 +186,17 @@ def _settle(home: Home) -> None:
 def _derive(engine: Engine, home: Home, vkey: VerifierKey) -> LiveLog:
     """Build the tree from one snapshot, against every checkpoint that this home still has."""
     tree = Tree()
+    # The file first: a server that runs beside us may append to it while the snapshot is read.
+    in_file = largest_note(home.checkpoints_log, origin=home.origin, keys=[vkey])
+    if in_file is None:
+        raise LedgerTampered(f"{home.checkpoints_log.name} is gone, or holds no whole note")
     with engine.connect() as connection, connection.begin():
         stored = _last_stored(connection, home.origin, vkey)
-        in_file = largest_note(home.checkpoints_log, origin=home.origin, keys=[vkey])
-        anchors = [anchor for anchor in (stored, in_file) if anchor is not None]
+        anchors = [in_file, stored]
         envelopes = select(_ENTRY.c.env, _ENTRY.c.leaf).order_by(_ENTRY.c.seq)
         with streamed(connection, envelopes) as rows:
             frontier = verify_chain(_grown(tree, rows), origin=home.origin, checkpoints=anchors)
+        _check_unsigned(connection, stored)
         head = read_head(connection, lock=False)
         last = _last_t_us(connection)
     expected = Head.empty(home.origin)
@@ -204,19 +210,16 @@ def _derive(engine: Engine, home: Home, vkey: VerifierKey) -> LiveLog:
     if head.head_leaf != (tree.leaf(tree.size - 1) if tree.size else genesis_prev(home.origin)):
         raise LedgerTampered("log_head names another last leaf than the stored entries")
     live = LiveLog(origin=home.origin, tree=tree)
-    newest = max(anchors, key=lambda anchor: anchor.size, default=None)
-    if newest is not None:
-        live.publish(size=newest.size, note=newest.note)
+    newest = max(anchors, key=lambda anchor: anchor.size)
+    live.publish(size=newest.size, note=newest.note)
     return live
 
 
-def _last_stored(
-    connection: Connection, origin: str, vkey: VerifierKey
-) -> VerifiedCheckpoint | None:
+def _last_stored(connection: Connection, origin: str, vkey: VerifierKey) -> VerifiedCheckpoint:
     query = select(_CHECKPOINT).order_by(_CHECKPOINT.c.size.desc()).limit(1)
     row = connection.execute(query).first()
-    if row is None:
-        return None
+    if row is None or connection.execute(_FIRST).first() is None:
+        raise LedgerTampered("signed checkpoints are gone from the database")
     try:
         opened = open_checkpoint(row.note.encode(), origin=origin, keys=[vkey])
     except NoteRejected as error:
@@ -227,6 +230,21 @@ def _last_stored(
     if opened.size != row.size:
         raise LedgerTampered(f"the checkpoint of size {opened.size} is stored as {row.size}")
     return opened
+
+
+def _check_unsigned(connection: Connection, stored: VerifiedCheckpoint) -> None:
+    """Refuse more unsigned entries than a crash can leave.
+
+    Each commit stores the note over everything before it, so what lies beyond the last stored note
+    is one commit, whose entries share their instant. A history that was written anew does not.
+    """
+    query = select(_ENTRY.c.env).where(_ENTRY.c.seq >= stored.size).order_by(_ENTRY.c.seq)
+    first = connection.execute(query.limit(1)).scalar()
+    if first is not None and decode_entry(first).t_us != _last_t_us(connection):
+        raise LedgerTampered(
+            "more entries than one commit's follow the last signed checkpoint",
+            sequence=stored.size,
+        )
 
 
 def _last_t_us(connection: Connection) -> int:

@@ -98,10 +98,10 @@ class Unit(Reader, Protocol):
         """Make a data key in the key store, durably, and return its random key id."""
         ...
 
-    def put_outcomes(self, rows: Sequence[OutcomeRow]) -> None:
+    def put_outcomes(self, rows: Sequence[OutcomeRow], *, source: str) -> None:
         """Store outcome rows beside the next entry, of kind `outcome.recorded`.
 
-        Its body is `storage.unit.outcomes_body(rows)`; they can be read after the commit.
+        Its body is `storage.unit.outcomes_body(rows, source=source)`.
         """
         ...
 

@@ -8,7 +8,7 @@ with its subject.
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, CheckConstraint, Index, LargeBinary
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKeyConstraint, Index, LargeBinary
 from sqlmodel import Field
 
 from governance.ledger.store.tables import POSITION, Row
@@ -22,12 +22,13 @@ class OutcomeTableRow(Row, table=True):
     __tablename__ = "outcome"
     __table_args__ = (
         CheckConstraint("month LIKE '____-__'", name="month"),
+        # Written inside the act's savepoint, so that a row which breaks a rule costs only its act;
+        # the entry follows at the end of the batch.
+        ForeignKeyConstraint(["seq"], ["entry.seq"], deferrable=True, initially="DEFERRED"),
         Index(None, "model", "month"),
     )
 
-    seq: int = Field(
-        sa_type=POSITION, primary_key=True, foreign_key="entry.seq", sa_column_kwargs=_KEY
-    )
+    seq: int = Field(sa_type=POSITION, primary_key=True, sa_column_kwargs=_KEY)
     position: int = Field(primary_key=True, sa_column_kwargs=_KEY)
     batch: str
     model: str

@@ -4,8 +4,9 @@ An administrator who writes `UPDATE version SET state = 'released'` leaves the l
 they were; here the difference is found, in both directions and in every column (P3). The fold is
 the code that wrote the rows (`projection.apply_changes`). Outcome rows are compared with the
 decrypted bodies of their entries, blobs with the digests in the facts, and the head's standing
-epoch with the number of entries that touch standing. That the facts themselves are those that
-were logged is the chain's question: `LedgerView.verify`.
+epoch with the number of entries that touch standing; rows that authenticate, repeat and sign are
+`rebuild_private`'s, and keys and policy of the home are held against the first entry. That the
+facts themselves are those that were logged is the chain's question: `LedgerView.verify`.
 """
 
 from __future__ import annotations
@@ -15,8 +16,10 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Any, Final
 
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from sqlalchemy import Connection, Engine, RowMapping, select
 
+from governance.home import Home
 from governance.ledger.core import canonical
 from governance.ledger.core.body_cipher import SealedBody, unseal
 from governance.ledger.core.canonical import Json
@@ -24,8 +27,11 @@ from governance.ledger.core.errors import BodyUnreadable, LedgerTampered, NotCan
 from governance.ledger.store.keys import KeyDestroyed, KeyStore, KeyUnknown
 from governance.ledger.store.streaming import streamed
 from governance.ledger.store.tables import BlobRow, BodyRow, EntryRow, Row
+from governance.registry.records import Person, ServiceClient, Signature
+from governance.storage import schema
 from governance.storage.bulk import SqlRow
 from governance.storage.chain import read_head
+from governance.storage.genesis import check_genesis, check_policy
 from governance.storage.ports import OutcomeRow
 from governance.storage.private_tables import OutcomeTableRow
 from governance.storage.projection import (
@@ -35,6 +41,12 @@ from governance.storage.projection import (
     Value,
     apply_changes,
     touches_standing,
+)
+from governance.storage.rebuild_private import (
+    Credentials,
+    compare_credentials,
+    compare_idempotency,
+    verify_signature,
 )
 from governance.storage.unit import OUTCOMES_RECORDED, outcome_values
 
@@ -49,6 +61,7 @@ _WITH_BODIES: Final = (
 )
 # The envelope is canonical, so a kind has one spelling in it; no other field can hold quotes.
 _RECORDS_OUTCOMES: Final = f'"kind":"{OUTCOMES_RECORDED}"'.encode()
+_CHANGES_POLICY: Final = b'"kind":"ledger.policy_changed"'
 _OUTCOME_FIELDS: Final = ("batch", "model", "series", "month", "value", "known_us")
 
 
@@ -93,25 +106,40 @@ class _Folded:
         row.update(change.new)
         self.set_by[change.table, change.key].update(dict.fromkeys(change.new, change.seq))
 
+    def verify_signatures(self, key: Ed25519PublicKey) -> None:
+        """Verify every signature over the columns that it stands beside."""
+        for row_id, row in self.rows[Signature.TABLE].items():
+            verify_signature(row, key=key, sequence=self.set_by[Signature.TABLE, row_id]["id"])
 
-def rebuild_check(engine: Engine, *, origin: str, keys: KeyStore) -> RebuildReport:
+
+def rebuild_check(engine: Engine, *, home: Home, keys: KeyStore) -> RebuildReport:
     """Compare every governed row with the facts; raise LedgerTampered naming the difference.
 
     The message names table, row, column and both values, `sequence` the entry that set it last.
     """
     folded, counted = _Folded(), _Counted()
     with engine.connect() as connection, connection.begin():
-        entries = select(_ENTRY.c.seq, _ENTRY.c.facts).order_by(_ENTRY.c.seq)
+        entries = select(_ENTRY.c.seq, _ENTRY.c.facts, _ENTRY.c.env).order_by(_ENTRY.c.seq)
         with streamed(connection, entries) as rows:
             for row in rows:
-                counted.add(row, folded)
+                counted.add(row, folded, home)
         for table in COLUMNS:
             _compare_table(connection, table, folded)
         blobs = _compare_blobs(connection, counted.blobs)
-        outcomes, erased = _compare_outcomes(connection, origin, keys)
+        outcomes, erased = _compare_outcomes(connection, home.origin, keys)
+        beside = compare_credentials(
+            connection,
+            counted.credentials,
+            people=folded.rows[Person.TABLE],
+            clients=folded.rows[ServiceClient.TABLE],
+        )
+        repeats = compare_idempotency(connection)
         _compare_head(connection, counted)
+        folded.verify_signatures(home.signature_key().public_key())
+        check_policy(*counted.policy, home)
+        schema.check_triggers(connection)
     tables = {table: len(rows) for table, rows in folded.rows.items()}
-    tables |= {"blob": blobs, "outcome": outcomes}
+    tables |= {"blob": blobs, "outcome": outcomes, "idempotency": repeats, **beside}
     return RebuildReport(
         entries=counted.entries,
         rows_compared=sum(tables.values()),
@@ -127,10 +155,18 @@ class _Counted:
     entries: int = 0
     standing_epoch: int = 0
     blobs: dict[str, tuple[str, int, int]] = field(default_factory=dict)
+    credentials: Credentials = field(default_factory=Credentials)
+    policy: tuple[Json, int] = (None, 0)
 
-    def add(self, row: RowMapping, folded: _Folded) -> None:
+    def add(self, row: RowMapping, folded: _Folded, home: Home) -> None:
         seq, facts = row["seq"], _facts(row["facts"], row["seq"])
+        if self.entries == 0:
+            check_genesis(facts, home)
+            self.policy = facts.get("policy"), seq
+        elif _CHANGES_POLICY in row["env"]:
+            self.policy = facts.get("new"), seq
         self.entries += 1
+        self.credentials.add(row["env"], facts, seq)
         changes = facts.get("changes")
         if changes:
             apply_changes(changes, folded, seq=seq)

@@ -1,4 +1,4 @@
-"""The schema's revision: moved by an explicit command, checked at every start.
+"""The schema's revision and its triggers: made by an explicit command, checked at every start.
 
 The versions are in `migrations/` of a checkout and in `governance/_migrations` of an installed
 wheel. They run from code, never through an alembic.ini that the working directory could supply.
@@ -14,9 +14,10 @@ from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Connection, Engine, text
 
 import governance
+from governance.ledger.core.errors import LedgerTampered
 from governance.ledger.store.tables import Row
 from governance.storage import private_tables, tables
 from governance.storage.errors import WrongRevision
@@ -26,6 +27,31 @@ VERSION_TABLE: Final = "vigil_schema"
 
 # Importing them registers their tables with `Row.metadata`.
 TABLE_MODULES: Final = (tables, private_tables)
+
+# The triggers of revisions 0001 and 0004 in their words: an idle one in the place of one is found.
+APPEND_ONLY: Final = ("entry", "checkpoint", "blob", "cosignature")
+_SQLITE_TRIGGERS: Final = {
+    f"{table}_refuses_{act.lower()}": f"CREATE TRIGGER {table}_refuses_{act.lower()} BEFORE {act} "
+    f"ON {table} BEGIN SELECT RAISE(ABORT, '{table} is append-only'); END"
+    for table in APPEND_ONLY
+    for act in ("UPDATE", "DELETE")
+}
+_POSTGRESQL_FUNCTION: Final = (
+    "BEGIN RAISE EXCEPTION '% is append-only', TG_TABLE_NAME "
+    "USING ERRCODE = 'integrity_constraint_violation'; END"
+)
+# pg_trigger.tgtype: 2 is BEFORE, 1 FOR EACH ROW, 8 DELETE, 16 UPDATE, 32 TRUNCATE.
+_POSTGRESQL_TRIGGERS: Final = {
+    (table, f"{table}_refuses_{act}"): (kind, _POSTGRESQL_FUNCTION)
+    for table in APPEND_ONLY
+    for act, kind in (("change", 27), ("truncate", 34))
+}
+_SQLITE_QUERY: Final = text("SELECT name, sql FROM sqlite_schema WHERE type = 'trigger'")
+_POSTGRESQL_QUERY: Final = text(
+    "SELECT c.relname, t.tgname, t.tgtype, p.prosrc FROM pg_trigger t"
+    " JOIN pg_class c ON c.oid = t.tgrelid JOIN pg_proc p ON p.oid = t.tgfoid"
+    " WHERE t.tgenabled IN ('O', 'A') AND c.relnamespace = current_schema()::regnamespace"
+)
 
 
 def migrations_folder() -> Path:
@@ -52,6 +78,26 @@ def check(engine: Engine) -> None:
             next_step="Take a backup and run `vigil db upgrade`; a newer database needs a newer "
             "program.",
         )
+
+
+def check_triggers(connection: Connection) -> None:
+    """Raise LedgerTampered unless every trigger that keeps a table append-only is as it was made.
+
+    Triggers only deter; but nobody but an administrator with a purpose takes one away (P3).
+    """
+    wanted: set[object]
+    if connection.dialect.name == "postgresql":
+        wanted = set(_POSTGRESQL_TRIGGERS.items())
+        found = {
+            ((row.relname, row.tgname), (row.tgtype, row.prosrc.strip()))
+            for row in connection.execute(_POSTGRESQL_QUERY)
+        }
+    else:
+        wanted = set(_SQLITE_TRIGGERS.items())
+        found = {(row.name, row.sql) for row in connection.execute(_SQLITE_QUERY)}
+    if missing := wanted - found:
+        named = ", ".join(sorted(str(trigger[0]) for trigger in missing))  # type: ignore[index]
+        raise LedgerTampered(f"triggers that keep tables append-only are gone or changed: {named}")
 
 
 def differences(engine: Engine) -> list[object]:

@@ -340,10 +340,10 @@ class OutcomeBatchRow(GovernedRow, table=True):
     """See `records.OutcomeBatch`."""
 
     __tablename__ = "outcome_batch"
-    __table_args__ = (_month("first_month"), _month("last_month"), _flag("planted"))
+    __table_args__ = (_scope(), _month("first_month"), _month("last_month"), _flag("planted"))
 
-    model: str
-    source: str
+    model: str = Field(index=True)
+    scope: str
     rows: int
     first_month: str
     last_month: str

@@ -7,16 +7,18 @@ from hashlib import sha256
 from typing import Final
 
 from sqlalchemy import Connection, Integer, cast, func, select
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import DataError, IntegrityError
 
+from governance.errors import InvalidInput
 from governance.ledger.core import canonical
 from governance.ledger.core.canonical import Json
 from governance.ledger.store.keys import KeyStore
 from governance.ledger.store.tables import BlobRow, Row
 from governance.registry.records import Record
-from governance.storage.bulk import SqlRow
+from governance.storage.bulk import SqlRow, insert_rows
 from governance.storage.chain import Draft
 from governance.storage.ports import Body, OutcomeRow, Recorded
+from governance.storage.private_tables import OutcomeTableRow
 from governance.storage.projection import (
     Insert,
     Update,
@@ -25,6 +27,7 @@ from governance.storage.projection import (
     changes_of,
     moved,
     touches_standing,
+    values_of,
 )
 from governance.storage.reader import SqlReader
 from governance.storage.sealing import Sealer
@@ -36,6 +39,7 @@ OUTCOMES_RECORDED: Final = "outcome.recorded"
 RESERVED: Final = frozenset({"actor", "changes", "digest", "blobs", "body_key"})
 
 _BLOB = Row.metadata.tables[BlobRow.__tablename__]
+_OUTCOME = Row.metadata.tables[OutcomeTableRow.__tablename__]
 
 
 class SqlUnit(SqlReader):
@@ -51,13 +55,12 @@ class SqlUnit(SqlReader):
         now_us: int,
     ) -> None:
         super().__init__(connection)
-        self.outcome_rows: list[SqlRow] = []
         self._draft = draft
         self._sealer = sealer
         self._keys = keys
         self._now_us = now_us
         self._new_blobs: dict[str, tuple[str, int]] = {}
-        self._waiting_outcomes: list[OutcomeRow] = []
+        self._waiting_outcomes: tuple[list[OutcomeRow], str] | None = None
         self._given_ids: dict[tuple[str, str], int] = {}
         self._whole = True
 
@@ -107,12 +110,14 @@ class SqlUnit(SqlReader):
         """Make a data key in the key store, durably, and return its random key id."""
         return self._keys.new_key()
 
-    def put_outcomes(self, rows: Sequence[OutcomeRow]) -> None:
+    def put_outcomes(self, rows: Sequence[OutcomeRow], *, source: str) -> None:
         """Store outcome rows beside the next entry of kind `outcome.recorded`.
 
-        The body of that entry is `outcomes_body(rows)`. They can be read after the commit.
+        The body of that entry is `outcomes_body(rows, source=source)`.
         """
-        self._waiting_outcomes.extend(rows)
+        if self._waiting_outcomes is not None:
+            raise RuntimeError("outcomes wait for their entry already")
+        self._waiting_outcomes = list(rows), source
 
     def record(
         self,
@@ -132,6 +137,7 @@ class SqlUnit(SqlReader):
             if self.get(type(old), old.id) != old:
                 raise moved(old.TABLE, old.id, "is no longer as it was read")
         changes = changes_of(add, replace)
+        _refuse_nul([*add, *(after for _, after in replace)])
         facts: dict[str, Json] = {
             **notes,
             "actor": actor,
@@ -166,10 +172,25 @@ class SqlUnit(SqlReader):
             raise RuntimeError(f"outcome rows were stored without an entry {OUTCOMES_RECORDED}")
 
     def _attach_outcomes(self, seq: int, body: Body | None) -> None:
-        rows, self._waiting_outcomes = self._waiting_outcomes, []
-        if body is None or body.content != outcomes_body(rows):
-            raise RuntimeError("the body of recorded outcomes is outcomes_body(rows)")
-        self.outcome_rows.extend(outcome_values(row, seq, pos) for pos, row in enumerate(rows))
+        (rows, source), self._waiting_outcomes = self._waiting_outcomes or ([], ""), None
+        if body is None or body.content != outcomes_body(rows, source=source):
+            raise RuntimeError("the body of recorded outcomes is outcomes_body(rows, source)")
+        values = [outcome_values(row, seq, pos) for pos, row in enumerate(rows)]
+        try:
+            insert_rows(self.connection, _OUTCOME, values)
+        except (DataError, IntegrityError) as error:
+            raise moved("outcome", f"rows of entry {seq}", "break a rule of their table") from error
+
+
+def _refuse_nul(records: Sequence[Record]) -> None:
+    """Refuse what PostgreSQL cannot store, on every database, before anything is written."""
+    for record in records:
+        for name, value in values_of(record).items():
+            if isinstance(value, str) and "\x00" in value:
+                raise InvalidInput(
+                    f"{record.TABLE}.{name} holds a NUL character",
+                    next_step="Send text without NUL characters.",
+                )
 
 
 class SqlTarget:
@@ -206,14 +227,18 @@ class SqlTarget:
             raise moved(change.table, change.key, "is no longer as it was read")
 
 
-def outcomes_body(rows: Sequence[OutcomeRow]) -> bytes:
-    """Return the canonical body of an entry that records outcomes; rebuild compares with it."""
+def outcomes_body(rows: Sequence[OutcomeRow], *, source: str) -> bytes:
+    """Return the canonical body of an entry that records outcomes; rebuild compares with it.
+
+    `source` says in words where they come from; words are erasable, so no record has them (P13).
+    """
     return canonical.dumps(
         {
             "outcomes": [
                 [row.batch, row.model, row.series, row.month, row.value, row.known_us]
                 for row in rows
             ],
+            "source": source,
             "v": 1,
         }
     )

@@ -365,7 +365,7 @@ def _create_outcome_batch() -> None:
         sa.Column("created_seq", sa.BigInteger(), nullable=False),
         sa.Column("created_pos", sa.Integer(), nullable=False),
         sa.Column("model", sa.String(), nullable=False),
-        sa.Column("source", sa.String(), nullable=False),
+        sa.Column("scope", sa.String(), nullable=False),
         sa.Column("rows", sa.Integer(), nullable=False),
         sa.Column("first_month", sa.String(), nullable=False),
         sa.Column("last_month", sa.String(), nullable=False),
@@ -375,8 +375,12 @@ def _create_outcome_batch() -> None:
         sa.CheckConstraint("first_month LIKE '____-__'", name=op.f("ck_outcome_batch_first_month")),
         sa.CheckConstraint("last_month LIKE '____-__'", name=op.f("ck_outcome_batch_last_month")),
         sa.CheckConstraint("planted IN (true, false)", name=op.f("ck_outcome_batch_planted")),
+        sa.CheckConstraint(
+            "scope LIKE '_%/_%' AND scope NOT LIKE '%/%/%'", name=op.f("ck_outcome_batch_scope")
+        ),
         sa.PrimaryKeyConstraint("id", name="pk_outcome_batch"),
     )
+    op.create_index("ix_outcome_batch_model", "outcome_batch", ["model"])
 
 
 def _create_monitor_run() -> None:

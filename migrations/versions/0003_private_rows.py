@@ -46,7 +46,14 @@ def _create_outcome() -> None:
         sa.Column("value", sa.String(), nullable=False),
         sa.Column("known_us", sa.BigInteger(), nullable=False),
         sa.CheckConstraint("month LIKE '____-__'", name=op.f("ck_outcome_month")),
-        sa.ForeignKeyConstraint(["seq"], ["entry.seq"], name="fk_outcome_seq_entry"),
+        # Rows are written inside their act's savepoint, entries at the end of the batch.
+        sa.ForeignKeyConstraint(
+            ["seq"],
+            ["entry.seq"],
+            name="fk_outcome_seq_entry",
+            deferrable=True,
+            initially="DEFERRED",
+        ),
         sa.PrimaryKeyConstraint("seq", "position", name="pk_outcome"),
     )
     op.create_index("ix_outcome_model_month", "outcome", ["model", "month"])

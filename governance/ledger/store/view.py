@@ -160,8 +160,9 @@ class LedgerView:
         """
         newest = [open_checkpoint(self._live.note, origin=self.origin, keys=[self._log_key])]
         in_file = largest_note(self._notes_path, origin=self.origin, keys=[self._log_key])
-        if in_file is not None:
-            newest.append(in_file)
+        if in_file is None:
+            raise LedgerTampered(f"{self._notes_path.name} is gone, or holds no whole note")
+        newest.append(in_file)
         with self._connect() as connection:
             with streamed(connection, _rows().order_by(_ENTRY.c.seq)) as found:
                 rows = _Rows(connection, found, self._open)
@@ -203,6 +204,7 @@ class LedgerView:
             raise LedgerTampered("a body is stored for an entry that is not there", sequence=seq)
 
     def _check_checkpoints(self, connection: Connection, verified: VerifiedLog) -> None:
+        first = connection.execute(select(func.min(_CHECKPOINT.c.size))).scalar()
         with streamed(connection, select(_CHECKPOINT).order_by(_CHECKPOINT.c.size)) as rows:
             for row in rows:
                 size = row["size"]
@@ -212,6 +214,9 @@ class LedgerView:
                         f"the stored checkpoint of size {size} is not of this log",
                         sequence=size - 1,
                     )
+
+        if first != 1:  # the first entry is signed when it is made
+            raise LedgerTampered("signed checkpoints are gone from the database")
 
     def _opened(self, size: int, note: str) -> VerifiedCheckpoint:
         try:

@@ -3,6 +3,9 @@
 The trigger is calibrated on the stable period that the plan names, with the plan's seed, and then
 run over the months since the forecast origin whose outcomes are known for every series. What is
 compared with the outcomes are the paths of the released artifact itself, not a refit.
+
+A report is permanent and the bodies of outcomes are erasable, so it repeats only what it compared:
+values of the watched population's own series in the compared months, never another word (P13).
 """
 
 from __future__ import annotations
@@ -81,7 +84,7 @@ def _watched(task: Task, monitor: Monitor, point: Forecaster, spread: ConformalS
     months = _months(series, task)
     trigger = _calibrated(series, monitor, point, spread)
     run = run_trigger(trigger, _errors(series, task, months, monitor, spread))
-    return canonical.dumps(_report(task, monitor, trigger, run, months))
+    return canonical.dumps(_report(task, monitor, trigger, run, series=series, months=months))
 
 
 def _population(history: Panel, population: str) -> Panel:
@@ -183,7 +186,13 @@ def _served(table: Mapping[str, Json], origin: Month) -> Forecaster:
 
 
 def _report(
-    task: Task, monitor: Monitor, trigger: Trigger, run: TriggerRun, months: list[Month]
+    task: Task,
+    monitor: Monitor,
+    trigger: Trigger,
+    run: TriggerRun,
+    *,
+    series: Panel,
+    months: list[Month],
 ) -> dict[str, Json]:
     return {
         "format": FORMAT,
@@ -196,8 +205,13 @@ def _report(
         "fired_at": str(run.fired_at) if run.fired_at else None,
         "verdict": run.verdict.value,
         "outcomes": [
-            {"series": key, "month": str(month), "value": decimal_text(value)}
-            for (key, month), value in sorted(task.outcomes.items())
+            {
+                "series": key,
+                "month": str(month),
+                "value": decimal_text(task.outcomes[key, month]),
+            }
+            for key in series.keys
+            for month in months
         ],
         "forecasts": {
             key: {"median": _mapping(row)["median"], "quantiles": _mapping(row)["quantiles"]}

@@ -31,6 +31,7 @@ from governance.ledger.core import canonical
 from governance.operations.actor import Actor
 from governance.operations.operation import Operation, Request, Result
 from governance.operations.rules import MONITOR, require_in_force
+from governance.operations.watch.known_outcomes import outcomes_for
 from governance.operations.watch.monitor_work import watch
 from governance.registry.records import (
     Dataset,
@@ -159,7 +160,7 @@ def _inputs(
 ) -> dict[str, bytes]:
     version = reader.require(Version, release.version)
     dataset = reader.require(Dataset, version.dataset)
-    outcomes = reader.outcomes(model=release.model, through_month=through)
+    outcomes = outcomes_for(reader, release, through=through)
     batches: list[Json] = [*sorted({row.batch for row in outcomes})]
     return {
         "panel": reader.blob(dataset.digest),

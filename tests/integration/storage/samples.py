@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from governance.registry.esignature import Statement, sign
 from governance.registry.records import (
     ChangeRequest,
     Dataset,
@@ -21,6 +25,9 @@ from governance.registry.records import (
     Version,
 )
 from governance.storage.ports import Body, PendingAnswer
+
+if TYPE_CHECKING:
+    from governance.home import Home
 
 DIGEST = "ab" * 32
 NOW_US = 1_800_000_000_000_000
@@ -184,7 +191,7 @@ RECORDS: tuple[Record, ...] = (
     OutcomeBatch(
         id="O-1",
         model="forecasting",
-        source="registry",
+        scope="acme/*",
         rows=2,
         first_month="2005-07",
         last_month="2005-08",
@@ -217,6 +224,28 @@ RECORDS: tuple[Record, ...] = (
         raised_us=NOW_US,
     ),
 )
+
+
+def signed(record: Record, home: Home) -> Record:
+    """Return a signature as the home's key makes it; every other record as it is."""
+    if not isinstance(record, Signature):
+        return record
+    statement = Statement(
+        record_type=record.record_type,
+        record=record.record,
+        record_sha256=record.record_digest,
+        meaning=record.meaning,
+        signer=record.signer,
+        printed_name=record.printed_name,
+        auth_methods=("session", "password"),
+        t_us=record.signed_us,
+    )
+    return replace(record, envelope=sign(statement, key=home.signature_key()))
+
+
+def records_of(home: Home) -> list[Record]:
+    """Return the records, the signature made with the home's key."""
+    return [signed(record, home) for record in RECORDS]
 
 
 def answer(

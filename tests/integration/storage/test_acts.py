@@ -13,10 +13,11 @@ from governance.ledger.core.receipt import verify_receipt
 from governance.registry.records import Hold, Person, Review, Version
 from governance.storage.ports import Body, OutcomeRow, Unit
 from governance.storage.unit import outcomes_body
-from tests.integration.storage.samples import HOLD, NOW_US, PERSON, RECORDS, VERSION
+from tests.integration.storage.samples import HOLD, NOW_US, PERSON, RECORDS, VERSION, records_of
 
 if TYPE_CHECKING:
     from governance.clock import FixedClock
+    from governance.home import Home
     from governance.registry.records import Record
     from governance.storage.open import Storage
     from governance.storage.ports import Recorded
@@ -265,11 +266,11 @@ def test_outcomes_are_stored_beside_the_entry_whose_body_holds_them(storage: Sto
     ]
 
     def write(unit: Unit) -> Recorded:
-        unit.put_outcomes(rows)
+        unit.put_outcomes(rows, source="register")
         return unit.record(
             kind="outcome.recorded",
             actor="ana",
-            body=Body(content=outcomes_body(rows), key_id=unit.new_key()),
+            body=Body(content=outcomes_body(rows, source="register"), key_id=unit.new_key()),
         )
 
     recorded = storage.pen.commit(write)
@@ -277,7 +278,7 @@ def test_outcomes_are_stored_beside_the_entry_whose_body_holds_them(storage: Sto
         assert reader.outcomes(model="forecasting") == rows
         assert reader.outcomes(model="forecasting", through_month="2005-07") == rows[:1]
         assert reader.outcomes(model="dosing") == []
-    assert storage.ledger.body(recorded.seq) == outcomes_body(rows)
+    assert storage.ledger.body(recorded.seq) == outcomes_body(rows, source="register")
     assert storage.rebuild().tables["outcome"] == 2
 
 
@@ -287,14 +288,14 @@ def test_outcomes_that_are_not_in_the_body_are_refused(storage: Storage) -> None
     )
 
     def write(unit: Unit) -> None:
-        unit.put_outcomes([row])
-        body = Body(content=outcomes_body([]), key_id=unit.new_key())
+        unit.put_outcomes([row], source="register")
+        body = Body(content=outcomes_body([], source="register"), key_id=unit.new_key())
         unit.record(kind="outcome.recorded", actor="ana", body=body)
 
     with pytest.raises(RuntimeError, match="outcomes_body"):
         storage.pen.commit(write)
     with pytest.raises(RuntimeError, match="without an entry"):
-        storage.pen.commit(lambda unit: unit.put_outcomes([row]))
+        storage.pen.commit(lambda unit: unit.put_outcomes([row], source="register"))
 
 
 def test_notes_cannot_pass_as_what_the_pen_writes(storage: Storage) -> None:
@@ -305,10 +306,10 @@ def test_notes_cannot_pass_as_what_the_pen_writes(storage: Storage) -> None:
 
 
 def test_the_standing_epoch_moves_with_version_release_hold_and_document_only(
-    storage: Storage,
+    storage: Storage, home: Home
 ) -> None:
     moved = []
-    for record in RECORDS:
+    for record in records_of(home):
         before = storage.pen.standing_epoch
         add(storage, record)
         if storage.pen.standing_epoch != before:

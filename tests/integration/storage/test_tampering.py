@@ -16,7 +16,7 @@ from governance.storage.open import open_storage
 from governance.storage.ports import Body, OutcomeRow, Unit
 from governance.storage.tables import ROW_OF, table_of
 from governance.storage.unit import outcomes_body
-from tests.integration.storage.samples import NOW_US, RECORDS, answer
+from tests.integration.storage.samples import NOW_US, RECORDS, answer, records_of, signed
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
@@ -81,19 +81,19 @@ def _drop_checks(connection: Connection) -> None:
 
 
 @pytest.fixture
-def written(storage: Storage) -> Storage:
+def written(storage: Storage, home: Home) -> Storage:
     """Return a storage with one record of every kind, a blob, outcomes and an answer."""
     rows = [
         OutcomeRow(batch="O-1", model="m", series="s", month="2005-07", value="1", known_us=NOW_US)
     ]
 
     def write(unit: Unit) -> str:
-        unit.record(kind="test.added", actor="ana", add=RECORDS)
+        unit.record(kind="test.added", actor="ana", add=records_of(home))
         unit.put_blob(b"evidence", media_type="text/plain")
         unit.record(kind="test.evidence", actor="ana")
-        unit.put_outcomes(rows)
+        unit.put_outcomes(rows, source="register")
         key_id = unit.new_key()
-        body = Body(content=outcomes_body(rows), key_id=key_id)
+        body = Body(content=outcomes_body(rows, source="register"), key_id=key_id)
         unit.record(kind="outcome.recorded", actor="ana", body=body)
         return key_id
 
@@ -119,7 +119,7 @@ def _other(column: Column[object]) -> str:
 def test_a_changed_column_of_a_governed_row_is_found(
     sqlite_home: Home, clock: FixedClock, kind: type[Record], column: str
 ) -> None:
-    record = next(record for record in RECORDS if type(record) is kind)
+    record = signed(next(one for one in RECORDS if type(one) is kind), sqlite_home)
     with open_storage(sqlite_home, clock=clock) as storage:
         storage.pen.commit(lambda unit: unit.record(kind="test.added", actor="ana", add=[record]))
         table = table_of(kind)
@@ -160,8 +160,9 @@ def test_a_quiet_release_names_both_values_and_the_entry_that_set_the_last(
 
 @pytest.mark.parametrize("table", sorted(kind.TABLE for kind in ROW_OF))
 def test_a_deleted_governed_row_is_found(sqlite_home: Home, clock: FixedClock, table: str) -> None:
+    records = records_of(sqlite_home)
     with open_storage(sqlite_home, clock=clock) as storage:
-        storage.pen.commit(lambda u: u.record(kind="test.added", actor="ana", add=RECORDS))
+        storage.pen.commit(lambda u: u.record(kind="test.added", actor="ana", add=records))
         change(sqlite_home, f"DELETE FROM {table}")
         with pytest.raises(LedgerTampered, match=f"table {table} row .*the database does not"):
             storage.rebuild()
@@ -348,7 +349,7 @@ def test_a_changed_head_is_found_at_the_next_start(
 
 def test_a_changed_governed_row_is_found_at_the_next_start(home: Home, clock: FixedClock) -> None:
     with reopen(home, clock) as storage:
-        storage.pen.commit(lambda u: u.record(kind="test.added", actor="ana", add=RECORDS))
+        storage.pen.commit(lambda u: u.record(kind="test.added", actor="ana", add=records_of(home)))
     change(home, "UPDATE hold SET state = 'lifted'")
     assert "table hold row H-1 column state" in refused(home, clock).what
 
