@@ -3,7 +3,9 @@
 MLflow's registry keeps no digest, and bytes in its artifact folder can be overwritten without a
 trace, so it is storage here and nothing is believed because MLflow says it: the SHA-256 in the
 ledger's facts decides, and it is compared before every load (P1). MLflow has its own database
-beside ours (it owns a table named like Alembic's).
+beside ours (it owns a table named like Alembic's). An experiment keeps the folder that it was made
+for, as an absolute path; a home that was moved or restored elsewhere gets an experiment of its own,
+and nothing is ever written outside the present folder.
 
 `store_artifact` imports MLflow, which takes seconds: run it through `Compute`. `read_artifact` is
 what the server uses and imports nothing.
@@ -15,6 +17,7 @@ import hashlib
 import logging
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
+from urllib.parse import unquote, urlsplit
 
 from governance.errors import GovernanceError
 
@@ -56,6 +59,7 @@ def store_artifact(*, root: str, model: str, number: int, content: bytes) -> str
     try:
         client = MlflowClient(tracking_uri=address, registry_uri=address)
         run = client.create_run(_experiment(client, model, folder))
+        stored = _inside(folder, run.info.artifact_uri)
         client.log_text(run.info.run_id, content.decode(), ARTIFACT_NAME)
         client.set_terminated(run.info.run_id)
         if not client.search_registered_models(filter_string=f"name = '{model}'"):
@@ -74,15 +78,44 @@ def store_artifact(*, root: str, model: str, number: int, content: bytes) -> str
             "MLflow could not store the artifact",
             next_step="check that the home's disk has room and is writable, then run it again",
         ) from error
-    stored = Path(run.info.artifact_uri.removeprefix("file://")) / ARTIFACT_NAME
-    return str(stored.relative_to(folder))
+    return str(stored / ARTIFACT_NAME)
 
 
 def _experiment(client: MlflowClient, model: str, folder: Path) -> str:
-    known = client.get_experiment_by_name(model)
-    if known is not None:
-        return str(known.experiment_id)
-    return str(client.create_experiment(model, artifact_location=str(folder / "artifacts" / model)))
+    """Return the model's experiment whose artifacts lie in this folder, made where there is none.
+
+    The folder's own name is the model; another place's experiment keeps its name, so one that was
+    made here later carries a digest of the place.
+    """
+    place = (folder / "artifacts" / model).resolve()
+    for name in (model, f"{model}@{hashlib.sha256(str(place).encode()).hexdigest()[:16]}"):
+        known = client.get_experiment_by_name(name)
+        if known is None:
+            return str(client.create_experiment(name, artifact_location=place.as_uri()))
+        if _path_of(known.artifact_location) == place:
+            return str(known.experiment_id)
+    raise _outside()
+
+
+def _inside(folder: Path, uri: str) -> Path:
+    """Return the artifact folder's path within `folder`; refuse before anything is written."""
+    place = _path_of(uri)
+    if not place.is_relative_to(folder.resolve()):
+        raise _outside()
+    return place.relative_to(folder.resolve())
+
+
+def _path_of(uri: str) -> Path:
+    """Return the folder that MLflow names, an address or a plain path."""
+    parsed = urlsplit(uri)
+    return Path(unquote(parsed.path) if parsed.scheme == "file" else uri).resolve()
+
+
+def _outside() -> ArtifactStoreFailed:
+    return ArtifactStoreFailed(
+        "MLflow would store the artifact outside this home, so nothing was written",
+        next_step="restore the home's artifacts folder from its own backup",
+    )
 
 
 def read_artifact(*, root: Path, uri: str, digest: str) -> bytes:
