@@ -5,12 +5,14 @@ The demonstration has no subgroup; here the data have one, and it must be compar
 
 from __future__ import annotations
 
+import contextlib
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from governance.adapters.compute import ProcessCompute
 from governance.clock import SystemClock
 from governance.deployment import open_deployment
 from governance.operations import catalogue
@@ -68,7 +70,11 @@ def evaluated(
         password=PASSWORDS["ada"],
         clock=SystemClock(),
     )
-    with open_deployment(home) as deployment:
+    # As in a server: fitting and storing run in a process of their own.
+    with (
+        contextlib.closing(ProcessCompute()) as compute,
+        open_deployment(home, compute=compute) as deployment,
+    ):
         acts = Acts(deployment)
         for person, role in (("mo", "model_owner"), ("rea", "reviewer")):
             acts.do(
