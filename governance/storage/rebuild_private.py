@@ -48,6 +48,7 @@ def credential_digest(secret_hash: str) -> str:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Credential:
     digest: str
+    must_change: Json
     seq: int
 
 
@@ -72,7 +73,7 @@ class Credentials:
             raise LedgerTampered("it states a credential, which its kind never does", sequence=seq)
         if not isinstance(digest, str) or whom is None:
             raise LedgerTampered("its credential has no known form", sequence=seq)
-        known[whom] = _Credential(digest=digest, seq=seq)
+        known[whom] = _Credential(digest=digest, must_change=facts.get("must_change"), seq=seq)
 
 
 def compare_credentials(
@@ -177,9 +178,12 @@ def _compare(
             continue  # whoever was added before facts stated credentials
         if says is None:
             raise LedgerTampered(f"table {table} row {whom}: facts know no such row")
-        if credential_digest(row[column]) != says.digest:
+        fault = column if credential_digest(row[column]) != says.digest else None
+        if row.get("must_change") is not says.must_change:
+            fault = fault or "must_change"
+        if fault is not None:
             raise LedgerTampered(
-                f"table {table} row {whom} column {column}: not what the facts say was set",
+                f"table {table} row {whom} column {fault}: not what the facts say was set",
                 sequence=says.seq,
             )
         compared += 1
