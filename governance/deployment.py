@@ -17,6 +17,7 @@ from governance.storage.ports import Pen, Reader
 if TYPE_CHECKING:
     from governance.ledger.store.keys import KeyStore
     from governance.ledger.store.view import LedgerView
+    from governance.storage.cosigner import Cosigner
     from governance.storage.rebuild import RebuildReport
 
 
@@ -31,6 +32,7 @@ class Deployment:
     ledger: LedgerView
     keys: KeyStore
     compute: Compute
+    cosigner: Cosigner
     rebuild: Callable[[], RebuildReport]
 
 
@@ -54,5 +56,6 @@ def open_deployment(
             ledger=storage.ledger,
             keys=storage.keys,
             compute=compute or InlineCompute(),
+            cosigner=storage.cosigner,
             rebuild=storage.rebuild,
         )

@@ -48,7 +48,8 @@ def serve_home(
         where = (host or config.host, config.port if port is None else port)
         with _listening(deployment, *where) as (network, local):
             ready(f"http://{where[0]}:{network.getsockname()[1]}")
-            server(application(deployment)).run(sockets=[network, local])
+            with deployment.cosigner.running():
+                server(application(deployment)).run(sockets=[network, local])
 
 
 def application(deployment: Deployment) -> App:

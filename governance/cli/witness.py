@@ -10,7 +10,15 @@ from typing import Annotated
 
 import typer
 
-from governance.cli.options import JsonOption, show
+from governance.cli.door import perform
+from governance.cli.options import (
+    DEFAULT_HOME,
+    HomeOption,
+    JsonOption,
+    ServerOption,
+    show,
+    target,
+)
 
 app = typer.Typer(no_args_is_help=True, help="Witnesses: other parties that cosign checkpoints.")
 
@@ -56,3 +64,25 @@ def serve(
         typer.echo(f"Witnessing {address} as {vkey}")
 
     serve_witness(home, policy=log_policy, host=host, port=port, ready=ready)
+
+
+@app.command("apply")
+def apply(
+    home: HomeOption = DEFAULT_HOME, server: ServerOption = None, as_json: JsonOption = False
+) -> None:
+    """Put the witnesses and the quorum of vigil.toml in force: an entry, then a new log.policy.
+
+    Example: vigil ledger witness apply
+    """
+    show(perform(target(home, server), "witness.apply", {}), as_json=as_json)
+
+
+@app.command("status")
+def status(
+    home: HomeOption = DEFAULT_HOME, server: ServerOption = None, as_json: JsonOption = False
+) -> None:
+    """Say how far each witness has come, and up to where a quorum has seen the ledger.
+
+    Example: vigil ledger witness status
+    """
+    show(perform(target(home, server), "witness.status", {}), as_json=as_json)

@@ -9,7 +9,7 @@ from typing import Any, Final
 from governance.deployment import Deployment
 from governance.errors import NotFound
 from governance.operations.actor import Actor
-from governance.operations.admin import clients, people
+from governance.operations.admin import clients, people, witnesses
 from governance.operations.change import (
     add_dataset,
     change_request,
@@ -33,6 +33,8 @@ _ALL: Final[tuple[Operation[Any, Any], ...]] = (
     clients.ROTATE_CLIENT,
     clients.DISABLE_CLIENT,
     clients.LIST_CLIENTS,
+    witnesses.APPLY_WITNESSES,
+    witnesses.WITNESS_STATUS,
     register_document.REGISTER_DOCUMENT,
     add_dataset.ADD_DATASET,
     add_dataset.LIST_DATASETS,

@@ -109,8 +109,14 @@ class Committer:
         log_key: Ed25519PrivateKey,
         keys: KeyStore,
         clock: Clock,
+        may_write: Callable[[], None] = lambda: None,
+        may_answer: Callable[[], None] = lambda: None,
     ) -> None:
-        """Make a pen that `start` puts to work; `live` was just derived from the database."""
+        """Make a pen that `start` puts to work; `live` was just derived from the database.
+
+        `may_write` raises LedgerTampered where nothing may be written any more, `may_answer`
+        AuditUnavailable where acts go on and answers do not (the witnesses, `cosigner`).
+        """
         self._engine = writer_engine(database)
         self._exclusive = isinstance(database, Path)
         self._live = live
@@ -118,6 +124,8 @@ class Committer:
         self._log_key = log_key
         self._keys = keys
         self._clock = clock
+        self._may_write = may_write
+        self._may_answer = may_answer
         self._sealer = Sealer(origin=live.origin, keys=keys)
         self._queue: queue.SimpleQueue[object] = queue.SimpleQueue()
         self._connection: Connection | None = None
@@ -162,6 +170,7 @@ class Committer:
 
         Sealing happens here, in the caller's thread; its refusals are raised here.
         """
+        self._may_answer()
         prepared = self._sealer.prepare(
             kind=pending.kind,
             facts=pending.facts,
@@ -225,6 +234,7 @@ class Committer:
             _fail((*acts, *answers), self._fault)
             return
         try:
+            self._may_write()
             staged = self._write_durably(acts, answers)
             self._publish(staged)
         except LedgerTampered as fault:

@@ -18,6 +18,7 @@ from typing import TypeVar
 from sqlalchemy import Connection, Engine, RowMapping, select
 
 from governance.adapters.key_store import FileKeyStore
+from governance.adapters.witness_client import HttpWitness
 from governance.clock import Clock
 from governance.home import SQLITE, Home, OwnerLock
 from governance.ledger.core.checkpoint import VerifiedCheckpoint, open_checkpoint
@@ -35,11 +36,21 @@ from governance.ledger.store.view import LedgerView
 from governance.storage import schema
 from governance.storage.chain import Head, read_head
 from governance.storage.committer import Committer
+from governance.storage.cosigner import Cosigner
 from governance.storage.engine import reader_engine, writer_engine
 from governance.storage.genesis import write_genesis
 from governance.storage.ports import Reader
 from governance.storage.reader import reader_factory
 from governance.storage.rebuild import RebuildReport, rebuild_check
+from governance.storage.trust import PolicyInForce, finish_policy_change, policy_in_force
+from governance.storage.witnessing import (
+    Reach,
+    Witnesses,
+    ask_all,
+    compare_at_start,
+    configured_witnesses,
+    witnesses_in_force,
+)
 
 T = TypeVar("T")
 
@@ -56,6 +67,7 @@ class Storage:
     reader: Callable[[], AbstractContextManager[Reader]]
     ledger: LedgerView
     keys: KeyStore
+    cosigner: Cosigner
     rebuild: Callable[[], RebuildReport]
 
 
@@ -77,10 +89,14 @@ def create_home(
 
 
 @contextmanager
-def open_storage(home: Home, *, clock: Clock, check_rows: bool = True) -> Iterator[Storage]:
+def open_storage(
+    home: Home, *, clock: Clock, check_rows: bool = True, reach: Reach = HttpWitness
+) -> Iterator[Storage]:
     """Open the home for the length of the block, as its owner where the database is SQLite.
 
-    Raises HomeOwned, WrongRevision, SettingRefused, or LedgerTampered; nothing is written then.
+    Raises HomeOwned, WrongRevision, SettingRefused, LedgerTampered, LedgerBehind where a witness
+    saw more of the log, or WitnessUnreachable; nothing is written then. `reach` makes the way to a
+    configured witness from its address.
     `check_rows` False leaves out the comparison of governed rows, for a start in a hurry.
     """
     with ExitStack() as stack:
@@ -94,7 +110,8 @@ def open_storage(home: Home, *, clock: Clock, check_rows: bool = True) -> Iterat
         stack.callback(keys.close)
         log_key = home.log_key()
         vkey = VerifierKey.of(log_key, name=home.origin)
-        live = _derive(engine, home, vkey)
+        live, in_force, witnesses = _compared(engine, home, vkey, reach)
+        cosigner = Cosigner(live=live, log_key=vkey, witnesses=witnesses, clock=clock)
 
         def rebuild() -> RebuildReport:
             return rebuild_check(engine, home=home, keys=keys)
@@ -110,6 +127,8 @@ def open_storage(home: Home, *, clock: Clock, check_rows: bool = True) -> Iterat
             log_key=log_key,
             keys=keys,
             clock=clock,
+            may_write=cosigner.check_writable,
+            may_answer=cosigner.check_answers,
         )
         stack.callback(pen.close)
         ledger = LedgerView(
@@ -117,13 +136,19 @@ def open_storage(home: Home, *, clock: Clock, check_rows: bool = True) -> Iterat
             live=live,
             keys=keys,
             vkey=vkey,
-            policy_text=home.policy_path.read_text(encoding="utf-8"),
+            policy_text=in_force.text,
             notes_path=home.checkpoints_log,
             refresh=lambda: pen.commit(lambda _unit: None),
         )
+        cosigner.attach(ledger, pen)
         pen.start(ledger)
         yield Storage(
-            pen=pen, reader=reader_factory(engine), ledger=ledger, keys=keys, rebuild=rebuild
+            pen=pen,
+            reader=reader_factory(engine),
+            ledger=ledger,
+            keys=keys,
+            cosigner=cosigner,
+            rebuild=rebuild,
         )
 
 
@@ -156,10 +181,11 @@ def inspect_storage(home: Home) -> Iterator[Inspected]:
             live=live,
             keys=keys,
             vkey=vkey,
-            policy_text=home.policy_path.read_text(encoding="utf-8"),
+            policy_text=policy_in_force(engine).text,
             notes_path=home.checkpoints_log,
             refresh=lambda: None,
         )
+        live.anchor(ledger.stored_anchor())
         yield Inspected(ledger=ledger, rebuild=lambda: rebuild_check(engine, home=home, keys=keys))
 
 
@@ -181,6 +207,23 @@ def _settle(home: Home) -> None:
     engine = writer_engine(home.database)
     with engine.connect():
         engine.dispose()
+
+
+def _compared(
+    engine: Engine, home: Home, vkey: VerifierKey, reach: Reach
+) -> tuple[LiveLog, PolicyInForce, Witnesses]:
+    """Build the tree, hold it against what the witnesses saw, and find the policy in force.
+
+    They are asked before the tree is read: where another process writes meanwhile, the tree is
+    longer than what they saw, and never shorter.
+    """
+    known = configured_witnesses(home, reach)
+    seen, silent = ask_all(known, origin=home.origin, log_key=vkey)
+    live = _derive(engine, home, vkey)
+    compare_at_start(home, seen, silent, live.tree)
+    in_force = policy_in_force(engine)
+    finish_policy_change(home, in_force)
+    return live, in_force, witnesses_in_force(home, in_force.policy, known)
 
 
 def _derive(engine: Engine, home: Home, vkey: VerifierKey) -> LiveLog:

@@ -11,6 +11,7 @@ from collections.abc import Iterable
 
 from governance.ledger.core.merkle import Tree
 from governance.ledger.core.proof import TlogProof
+from governance.ledger.store.anchors import Anchor
 
 
 class LiveLog:
@@ -42,9 +43,9 @@ class LiveLog:
         """The number of entries that a quorum of witnesses has seen."""
         return self._anchored[0]
 
-    def anchor(self, *, size: int, note: bytes) -> None:
-        """Make `note`, cosigned by a quorum, the checkpoint of receipts that are fetched later."""
-        self._anchored = (size, note)
+    def anchor(self, anchor: Anchor | None) -> None:
+        """Make what a quorum cosigned the checkpoint of receipts that are fetched later."""
+        self._anchored = (0, b"") if anchor is None else (anchor.size, anchor.note)
 
     def extend(self, leaves: Iterable[bytes]) -> None:
         """Add the leaves of committed entries (the pen only)."""

@@ -16,12 +16,13 @@ from governance.ledger.core.body_cipher import SealedBody, unseal
 from governance.ledger.core.canonical import Json
 from governance.ledger.core.checkpoint import VerifiedCheckpoint, open_checkpoint
 from governance.ledger.core.errors import LedgerTampered, NotCanonical, NoteRejected
+from governance.ledger.core.merkle import Tree
 from governance.ledger.core.note import VerifierKey
 from governance.ledger.core.policy import Policy
 from governance.ledger.core.receipt import build_receipt
 from governance.ledger.core.record import decode_entry
 from governance.ledger.core.verify import StoredEntry, VerifiedLog, verify_log
-from governance.ledger.store.anchors import StoredAnchors
+from governance.ledger.store.anchors import Anchor, StoredAnchors, largest_cosigned
 from governance.ledger.store.keys import KeyDestroyed, KeyStore, KeyUnknown
 from governance.ledger.store.live import LiveLog
 from governance.ledger.store.note_file import largest_note
@@ -179,13 +180,32 @@ class LedgerView:
         """The trust policy in force."""
         return Policy.parse(self.policy_text.encode())
 
+    @property
+    def tree(self) -> Tree:
+        """The tree that this view was derived with; it only grows."""
+        return self._live.tree
+
+    def use_policy(self, text: str) -> Anchor | None:
+        """Judge by another policy from now on; return the largest stored anchor under it."""
+        self.policy_text = text
+        return self.stored_anchor()
+
+    def stored_anchor(self) -> Anchor | None:
+        """Return the largest stored checkpoint with a quorum; raise LedgerTampered at a bad one."""
+        with self._connect() as connection:
+            return self._anchors().largest(connection)
+
+    def cosigned_sizes(self) -> dict[str, int]:
+        """Return the largest size that each witness cosigned, by `anchors.witness_id`."""
+        with self._connect() as connection:
+            return largest_cosigned(connection)
+
     def anchored_size(self) -> int:
         """Return how many entries are under a stored checkpoint that a quorum cosigned (P3).
 
         Every counted line is verified now. Raises LedgerTampered at one that is not as signed.
         """
-        with self._connect() as connection:
-            anchor = self._anchors().largest(connection)
+        anchor = self.stored_anchor()
         return 0 if anchor is None else anchor.size
 
     def _anchors(self) -> StoredAnchors:

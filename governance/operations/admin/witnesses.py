@@ -1,0 +1,125 @@
+"""Who witnesses the ledger: put `vigil.toml` in force, and see how far the witnesses are.
+
+The policy is an act of its own in the ledger, with the text that it replaces: whoever lowers the
+quorum does so where every later reader finds it (P3). Verifiers pin the new `log.policy` by hand,
+and a receipt that they hold keeps proving what it proved under the policy of its day.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from change_control.roles import Role
+from change_control.scope import Scope
+from governance.adapters.witness_client import HttpWitness
+from governance.deployment import Deployment
+from governance.home import Home
+from governance.operations.actor import Actor
+from governance.operations.operation import Operation, Request, Result
+from governance.storage.trust import CHANGED_FROM, CHANGED_TO, POLICY_CHANGED
+from governance.storage.witnessing import configured_witnesses, witnesses_in_force
+
+_ADMINISTRATORS: Final = frozenset({Role.ADMINISTRATOR})
+
+
+class ApplyWitnesses(Request):
+    """What `vigil.toml` says of witnesses now."""
+
+
+class AppliedPolicy(Result):
+    """The policy in force. `seq` is the entry that states it, None where nothing changed."""
+
+    changed: bool
+    seq: int | None
+    policy: str
+
+
+class WitnessStatus(Request):
+    """Every witness."""
+
+
+class WitnessState(Result):
+    """One witness: up to which size it has cosigned, how far that is behind, and why."""
+
+    name: str
+    organisation: str
+    size: int
+    lag: int
+    fault: str | None
+    failing_since_us: int | None
+
+
+class WitnessStates(Result):
+    """How far a quorum has seen the ledger. `stopped` says that answers are refused for it."""
+
+    size: int
+    anchored_size: int
+    quorum: bool
+    stopped: bool
+    witnesses: list[WitnessState]
+
+
+def apply_witnesses(
+    deployment: Deployment, actor: Actor, _request: ApplyWitnesses
+) -> AppliedPolicy:
+    """Put the configured witnesses and quorum in force; they are asked at once."""
+    organisation = deployment.home.config.organisation
+    actor.require(
+        _ADMINISTRATORS, Scope(organisation=organisation, site="*"), act="change the witnesses"
+    )
+    home = Home.open(deployment.home.root)  # as it is now, not as it was when we started
+    known = configured_witnesses(home, HttpWitness)
+    before, text = deployment.ledger.policy_text, home.configured_policy()
+    seq = None
+    if text != before:
+        recorded = deployment.pen.commit(
+            lambda unit: unit.record(
+                kind=POLICY_CHANGED,
+                actor=actor.person,
+                notes={CHANGED_FROM: before, CHANGED_TO: text},
+            )
+        )
+        seq = recorded.seq
+        home.write_policy(text)
+    anchor = deployment.ledger.use_policy(text)
+    deployment.cosigner.configure(witnesses_in_force(home, deployment.ledger.policy, known), anchor)
+    return AppliedPolicy(changed=seq is not None, seq=seq, policy=text)
+
+
+def witness_status(deployment: Deployment, actor: Actor, _request: WitnessStatus) -> WitnessStates:
+    """Say how far each witness and the quorum have come."""
+    del actor
+    report = deployment.cosigner.report()
+    return WitnessStates(
+        size=report.size,
+        anchored_size=report.anchored_size,
+        quorum=report.quorum,
+        stopped=report.stopped,
+        witnesses=[
+            WitnessState(
+                name=one.name,
+                organisation=one.organisation,
+                size=one.size,
+                lag=one.lag,
+                fault=one.fault,
+                failing_since_us=one.failing_since_us,
+            )
+            for one in report.witnesses
+        ],
+    )
+
+
+APPLY_WITNESSES = Operation(
+    name="witness.apply",
+    request=ApplyWitnesses,
+    kinds=(POLICY_CHANGED,),
+    run=apply_witnesses,
+    repeated="changes nothing",
+)
+WITNESS_STATUS = Operation(
+    name="witness.status",
+    request=WitnessStatus,
+    kinds=(),
+    run=witness_status,
+    repeated="reads only",
+)
