@@ -83,6 +83,9 @@ def import_outcomes(
         Path, typer.Argument(help="CSV with the columns series, month, value.", exists=True)
     ],
     source: Annotated[str, typer.Option(help="Where the outcomes come from.")],
+    scope: Annotated[
+        str | None, typer.Option(help="The site they speak for; without it every site.")
+    ] = None,
     planted: Annotated[bool, typer.Option(help="Mark the rows as made up.")] = False,
     home: HomeOption = DEFAULT_HOME,
     server: ServerOption = None,
@@ -94,7 +97,7 @@ def import_outcomes(
     """
     with file.open(encoding="utf-8", newline="") as stream:
         rows = [dict(row) for row in csv.DictReader(stream)]
-    params = {"model": model, "source": source, "planted": planted, "rows": rows}
+    params = {"model": model, "source": source, "planted": planted, "scope": scope, "rows": rows}
     show(perform(target(home, server), "outcome.import", params), as_json=as_json)
 
 

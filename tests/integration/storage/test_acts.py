@@ -42,7 +42,7 @@ def test_a_record_comes_back_as_it_was_added(storage: Storage, record: Record) -
 def test_a_missing_record_is_none_and_required_is_not_found(storage: Storage) -> None:
     with storage.reader() as reader:
         assert reader.get(Person, "nobody") is None
-        with pytest.raises(NotFound, match="nobody"):
+        with pytest.raises(NotFound, match="there is no person"):
             reader.require(Person, "nobody")
 
 
