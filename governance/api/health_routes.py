@@ -21,13 +21,26 @@ async def healthz() -> dict[str, str]:
 def readyz(request: Request) -> Response:
     """Say whether the ledger can be written and every artifact in service is the registered one.
 
+    With witnesses, also how far each of them and their quorum have come.
+
     The schema's revision was checked when the home was opened: a wrong one never serves.
     """
     context = context_of(request)
     checks = {"ledger": _ledger(context), "artifacts": _artifacts(context)}
+    told: dict[str, object] = {}
+    anchor = context.deployment.cosigner.report()
+    if anchor.witnesses:
+        # Silent witnesses are told and not refused; only what refuses answers makes us not ready.
+        checks["witnesses"] = "gate.audit_unavailable" if anchor.stopped else "ok"
+        told["witnesses"] = {
+            "size": anchor.size,
+            "anchored_size": anchor.anchored_size,
+            "lag": {one.name: one.lag for one in anchor.witnesses},
+            "silent": [one.name for one in anchor.witnesses if one.fault is not None],
+        }
     ready = all(found == "ok" for found in checks.values())
     return JSONResponse(
-        {"status": "ready" if ready else "not ready", "checks": checks},
+        {"status": "ready" if ready else "not ready", "checks": checks, **told},
         status_code=200 if ready else 503,
     )
 
@@ -36,8 +49,15 @@ def readyz(request: Request) -> Response:
 def metrics(request: Request) -> PlainTextResponse:
     """Return this process's counters; no label holds anything that a caller sent (P15)."""
     context = context_of(request)
-    size, _root = context.deployment.ledger.head()
-    text = context.metrics.text({"vigil_ledger_size": size})
+    anchor = context.deployment.cosigner.report()
+    text = context.metrics.text(
+        {
+            "vigil_ledger_size": anchor.size,
+            "vigil_ledger_anchored_size": anchor.anchored_size,
+            "vigil_answers_stopped": int(anchor.stopped),
+        },
+        lags={one.name: one.lag for one in anchor.witnesses},
+    )
     return PlainTextResponse(text, media_type="text/plain; version=0.0.4")
 
 

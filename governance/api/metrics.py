@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections import Counter
+from collections.abc import Mapping
 from typing import Final
 
 _BOUNDS_S: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
@@ -41,8 +42,8 @@ class Metrics:
         """Count a refusal, recorded or not."""
         self._refusals[code] += 1
 
-    def text(self, gauges: dict[str, int]) -> str:
-        """Return the page; `gauges` are read at this moment by the caller."""
+    def text(self, gauges: Mapping[str, int], *, lags: Mapping[str, int] | None = None) -> str:
+        """Return the page; `gauges` and the witnesses' `lags` are read now, by the caller."""
         lines: list[str] = []
         _head(lines, "vigil_requests_total", "counter", "Responses by route and status.")
         for (route, status), count in sorted(self._requests.items()):
@@ -58,6 +59,10 @@ class Metrics:
         for name, value in sorted(gauges.items()):
             _head(lines, name, "gauge", "Read when this page was made.")
             lines.append(f"{name} {value}")
+        if lags:
+            name = "vigil_witness_lag_entries"
+            _head(lines, name, "gauge", "Entries that the witness has not cosigned.")
+            lines += [f'{name}{{witness="{one}"}} {lag}' for one, lag in sorted(lags.items())]
         return "\n".join(lines) + "\n"
 
     def _histogram(self, lines: list[str]) -> None:

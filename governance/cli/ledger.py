@@ -16,16 +16,25 @@ receipts = typer.Typer(no_args_is_help=True, help="Receipts, checked offline.")
 
 
 @app.command("verify")
-def verify(home: HomeOption = DEFAULT_HOME, as_json: JsonOption = False) -> None:
+def verify(
+    home: HomeOption = DEFAULT_HOME,
+    against_witness: Annotated[
+        bool, typer.Option("--against-witness", help="Ask the configured witnesses now, too.")
+    ] = False,
+    as_json: JsonOption = False,
+) -> None:
     """Verify every entry, body and checkpoint; ends 3 and names the first bad entry.
 
     Reads only, and beside a running server too. Needs no sign-in: who can read the files may.
+    A home whose end was taken away, or that was signed anew, only a witness can tell from a whole
+    one: --against-witness.
 
     Example: vigil ledger verify --home vigil-home
     """
     from governance.operations.inspect.verify_files import verify_files
 
-    show(verify_files(Path(home)).model_dump(mode="json"), as_json=as_json)
+    report = verify_files(Path(home), against_witness=against_witness)
+    show(report.model_dump(mode="json"), as_json=as_json)
 
 
 @app.command("rebuild")

@@ -12,7 +12,7 @@ from audits.estimate import Json
 from change_control.release.standing import Standing
 from change_control.scope import Scope
 from governance.console.app import console_of
-from governance.console.desk import LedgerEntry, LedgerHead, Session, Verified
+from governance.console.desk import LedgerEntry, LedgerHead, Session, Verified, WitnessLag
 from governance.deployment import Deployment
 from governance.ledger.core.record import decode_entry
 from governance.ledger.store import view as store
@@ -85,19 +85,21 @@ class DeploymentDesk:
         return standing_of(reader, model=model, scope=scope, purpose=None, now_us=now_us)
 
     def ledger_head(self) -> LedgerHead:
-        """Return the ledger's size, root and last checkpoint.
-
-        Checkpoints carry the log's own signature only: this deployment knows no witness, so no
-        entry counts as anchored (P3).
-        """
+        """Return the ledger's size, root and last checkpoint, and what the witnesses have seen."""
         size, root = self.running.ledger.head()
+        outside = self.running.cosigner.report()
         return LedgerHead(
             origin=self.running.ledger.origin,
             size=size,
             root=root.hex(),
             checkpoint=self.running.ledger.checkpoint(),
-            witnesses=(),
-            anchored_size=0,
+            witnesses=tuple(one.name for one in outside.witnesses),
+            anchored_size=min(outside.anchored_size, size),
+            lags=tuple(
+                WitnessLag(name=one.name, size=one.size, lag=one.lag, fault=one.fault)
+                for one in outside.witnesses
+            ),
+            stopped=outside.stopped,
         )
 
     def ledger_entry(self, seq: int) -> LedgerEntry:

@@ -22,10 +22,21 @@ from governance.storage.ports import Reader
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class WitnessLag:
+    """How far one witness has come; `fault` says why it does not cosign."""
+
+    name: str
+    size: int
+    lag: int
+    fault: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LedgerHead:
     """How long the ledger is, what its last checkpoint says, and who outside has seen it (P3).
 
-    `anchored_size` entries are under a checkpoint that at least one witness has signed.
+    `anchored_size` entries are under a checkpoint that a quorum of witnesses has signed; `stopped`
+    says that answers are refused because none has for too long.
     """
 
     origin: str
@@ -34,6 +45,8 @@ class LedgerHead:
     checkpoint: str
     witnesses: tuple[str, ...]
     anchored_size: int
+    lags: tuple[WitnessLag, ...] = ()
+    stopped: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

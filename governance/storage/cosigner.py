@@ -165,7 +165,8 @@ class Cosigner:
             if not due or self._behind is not None:
                 return
             answered = at_once(due, lambda one: self._ask(one, size, note))
-            self._keep({one.id: line for one, line in answered if line is not None})
+            if self._behind is None:  # else the pen, which would store them, has stopped
+                self._keep({one.id: line for one, line in answered if line is not None})
 
     @contextmanager
     def running(self) -> Iterator[None]:

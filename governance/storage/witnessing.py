@@ -25,6 +25,7 @@ from governance.ledger.store.witnesses import (
 
 Reach = Callable[[str], WitnessDoor]
 Asked = tuple[KnownWitness, SeenCheckpoint | None]
+Silent = tuple[KnownWitness, WitnessUnreachable]
 T = TypeVar("T")
 
 _MINUTE_US: Final = 60 * MICROSECONDS
@@ -75,7 +76,7 @@ def witnesses_in_force(home: Home, policy: Policy, known: Iterable[KnownWitness]
 
 def ask_all(
     witnesses: Iterable[KnownWitness], *, origin: str, log_key: VerifierKey
-) -> tuple[list[Asked], list[WitnessUnreachable]]:
+) -> tuple[list[Asked], list[Silent]]:
     """Ask every witness what it saw last; return what was seen, and who did not say."""
 
     def ask(one: KnownWitness) -> SeenCheckpoint | WitnessUnreachable | None:
@@ -85,10 +86,10 @@ def ask_all(
             return error
 
     seen: list[Asked] = []
-    silent: list[WitnessUnreachable] = []
+    silent: list[Silent] = []
     for one, found in at_once(list(witnesses), ask):
         if isinstance(found, WitnessUnreachable):
-            silent.append(found)
+            silent.append((one, found))
         else:
             seen.append((one, found))
     return seen, silent
@@ -97,7 +98,7 @@ def ask_all(
 def compare_at_start(
     home: Home,
     seen: list[Asked],
-    silent: list[WitnessUnreachable],
+    silent: list[Silent],
     tree: Tree,
 ) -> None:
     """Raise LedgerBehind where a witness saw more, WitnessUnreachable where nobody could be asked.
@@ -108,7 +109,7 @@ def compare_at_start(
     """
     for witness, last in seen:
         compare(witness, last, tree)
-    for error in silent:
+    for _witness, error in silent:
         _log.warning("started without comparing: %s", error)
     if silent and not seen and not home.config.witnessing.start_unanswered:
         raise WitnessUnreachable(

@@ -4,10 +4,20 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from governance.adapters.witness_client import HttpWitness
+from governance.errors import InvalidInput
 from governance.home import Home
-from governance.operations.inspect.verify_ledger import VerifyReport, report_on
+from governance.ledger.core.note import VerifierKey
+from governance.ledger.store.view import LedgerView
+from governance.ledger.store.witnesses import compare
+from governance.operations.inspect.verify_ledger import (
+    ComparedWitness,
+    VerifyReport,
+    report_on,
+)
 from governance.operations.operation import Result
 from governance.storage.open import inspect_storage
+from governance.storage.witnessing import Asked, Silent, ask_all, configured_witnesses
 
 
 class RebuildResult(Result):
@@ -18,10 +28,51 @@ class RebuildResult(Result):
     identical: bool
 
 
-def verify_files(root: Path) -> VerifyReport:
-    """Verify everything in the home; raise LedgerTampered naming the first bad entry."""
-    with inspect_storage(Home.open(root)) as inspected:
-        return report_on(inspected.ledger, inspected.rebuild)
+def verify_files(root: Path, *, against_witness: bool = False) -> VerifyReport:
+    """Verify everything in the home; raise LedgerTampered naming the first bad entry.
+
+    `against_witness` asks the configured witnesses now. That is what finds a home that was signed
+    anew, or whose end was taken away with every checkpoint of it: LedgerBehind. Raises
+    WitnessUnreachable where none answers.
+    """
+    home = Home.open(root)
+    # Before the files are read, so that a server beside us can only have made them longer.
+    asked = _ask(home) if against_witness else None
+    with inspect_storage(home) as inspected:
+        compared = _compared(inspected.ledger, *asked) if asked else []
+        report = report_on(inspected.ledger, inspected.rebuild)
+    return report.model_copy(update={"compared": compared})
+
+
+def _ask(home: Home) -> tuple[list[Asked], list[Silent]]:
+    witnesses = configured_witnesses(home, HttpWitness)
+    if not witnesses:
+        raise InvalidInput(
+            "no witness is configured, so there is nobody to ask",
+            next_step="Name witnesses in vigil.toml: docs/guides/run-a-witness.md.",
+        )
+    log_key = VerifierKey.of(home.log_key(), name=home.origin)
+    seen, silent = ask_all(witnesses, origin=home.origin, log_key=log_key)
+    if not seen:
+        raise silent[0][1]
+    return seen, silent
+
+
+def _compared(ledger: LedgerView, seen: list[Asked], silent: list[Silent]) -> list[ComparedWitness]:
+    for witness, last in seen:
+        compare(witness, last, ledger.tree)
+    return [
+        ComparedWitness(
+            name=witness.name,
+            size=0 if last is None else last.size,
+            time_s=None if last is None else last.time_s,
+            fault=None,
+        )
+        for witness, last in seen
+    ] + [
+        ComparedWitness(name=witness.name, size=0, time_s=None, fault=str(error))
+        for witness, error in silent
+    ]
 
 
 def rebuild_files(root: Path) -> RebuildResult:

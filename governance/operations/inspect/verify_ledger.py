@@ -10,6 +10,8 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
+from pydantic import Field
+
 from governance.deployment import Deployment
 from governance.ledger.store.view import LedgerView
 from governance.operations.actor import Actor
@@ -19,6 +21,18 @@ from governance.storage.rebuild import RebuildReport
 
 class VerifyLedger(Request):
     """The whole ledger."""
+
+
+class ComparedWitness(Result):
+    """What one witness said when it was asked now. `fault` says why it could not be compared.
+
+    `time_s` is the witness's own time of its last cosignature, None where it has seen nothing yet.
+    """
+
+    name: str
+    size: int
+    time_s: int | None
+    fault: str | None
 
 
 class VerifyReport(Result):
@@ -36,6 +50,7 @@ class VerifyReport(Result):
     witnesses: int
     anchored_size: int
     duration_ms: int
+    compared: list[ComparedWitness] = Field(default_factory=list)
 
 
 def verify_ledger(deployment: Deployment, actor: Actor, _request: VerifyLedger) -> VerifyReport:
