@@ -17,7 +17,7 @@ from governance.cli.options import (
     show,
     target,
 )
-from governance.errors import EXIT_TAMPERED
+from governance.errors import EXIT_REFUSED, EXIT_TAMPERED
 
 app = typer.Typer(no_args_is_help=True, help="Statistical audits and their evidence.")
 
@@ -74,10 +74,13 @@ def reproduce(
 ) -> None:
     """Compute the evidence again from the recorded bytes; ends 3 where the digest differs.
 
+    Where other versions of the numerical libraries are installed than were recorded, a difference
+    proves nothing, and it ends 1.
+
     Example: vigil audit reproduce E-1
     """
     say("Computing …")
     found = perform(target(home, server), "audit.reproduce", {"evidence": evidence})
     show(found, as_json=as_json)
     if not found["identical"]:
-        raise typer.Exit(EXIT_TAMPERED)
+        raise typer.Exit(EXIT_TAMPERED if found["same_software"] else EXIT_REFUSED)

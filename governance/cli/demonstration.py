@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from governance.cli.options import HomeOption
+# Without VIGIL_HOME, unlike every other command: a demonstration never goes where work is kept.
+DemoHomeOption = Annotated[Path, typer.Option("--home", help="The demonstration's own folder.")]
 
 
 def register(app: typer.Typer) -> None:
@@ -16,7 +17,7 @@ def register(app: typer.Typer) -> None:
 
 
 def demo(
-    home: HomeOption = Path("demo-home"),
+    home: DemoHomeOption = Path("demo-home"),
     port: Annotated[int, typer.Option(help="Port to serve on; 0 takes a free one.")] = 8000,
     check: Annotated[bool, typer.Option("--check", help="Build and verify, do not stay.")] = False,
     fresh: Annotated[bool, typer.Option("--fresh", help="Delete an earlier one.")] = False,

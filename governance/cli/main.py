@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from typing import Annotated
 
@@ -74,9 +75,16 @@ def run() -> None:
         problem = _problem(error)
         if problem is None:
             raise
-        code, text, next_step, exit_code = problem
-        typer.echo(f"vigil: {text} [{code}]\n  next: {next_step}", err=True)
-        sys.exit(exit_code)
+        _tell(*problem)
+        sys.exit(problem[3])
+
+
+def _tell(code: str, text: str, next_step: str, exit_code: int) -> None:
+    """Say what is wrong to the person; with --json also to the program, on standard output."""
+    typer.echo(f"vigil: {text} [{code}]\n  next: {next_step}", err=True)
+    if "--json" in sys.argv:
+        problem = {"code": code, "detail": text, "next_step": next_step, "exit_code": exit_code}
+        typer.echo(json.dumps(problem, ensure_ascii=False))
 
 
 def _problem(error: Exception) -> tuple[str, str, str, int] | None:

@@ -1,7 +1,7 @@
 """The stage: make the home, tell the story over a running server, and stay or leave.
 
 A home that holds a finished demonstration is served again as it is; one that was interrupted is
-said to be so and is left alone. Passwords are shown once and kept nowhere.
+deleted and built anew. Passwords are shown once and kept nowhere.
 """
 
 from __future__ import annotations
@@ -19,9 +19,11 @@ from governance.cli.demo.story import Story
 from governance.cli.demo.telling import Telling
 from governance.deployment import open_deployment
 from governance.errors import Conflict
+from governance.home import CONFIG_NAME, Home, OwnerLock
 from governance.operations.admin.create_home import create_home
 
 HOST: Final = "127.0.0.1"
+DEPLOYMENT: Final = "demonstration"
 FINISHED: Final = "demonstration.finished"
 
 
@@ -29,20 +31,28 @@ def perform(
     home: Path, *, port: int, stay: bool, fresh: bool, write: Callable[[str], None]
 ) -> None:
     """Build the demonstration in `home` and, where `stay`, serve it until it is stopped."""
-    if fresh and (home / "vigil.toml").exists():
-        shutil.rmtree(home)
-    if (home / FINISHED).exists():
+    if (home / FINISHED).exists() and not fresh:
         write(f"The demonstration in {home} is finished; it stays as it is.")
         write("Its passwords were shown once; `vigil demo --fresh` builds a new one.")
-    elif home.exists():
-        raise Conflict(
-            f"{home} exists and holds no finished demonstration",
-            next_step="name another folder with --home, or build a new one there with --fresh",
-        )
     else:
+        if home.exists():
+            _clear(home, write)
         _build(home, port=port if stay else 0, write=write)
     if stay:
         serve_home(home, host=HOST, port=port, ready=lambda address: write(f"Serving {address}"))
+
+
+def _clear(home: Path, write: Callable[[str], None]) -> None:
+    """Delete an earlier demonstration that nobody serves; nothing else is ever deleted."""
+    config = Home.open(home).config if (home / CONFIG_NAME).exists() else None
+    if config is None or (config.organisation, config.deployment) != (ORGANISATION, DEPLOYMENT):
+        raise Conflict(
+            f"{home} exists and is no demonstration",
+            next_step="name another folder with --home; a demonstration deletes only its own kind",
+        )
+    with OwnerLock(Home.open(home).lock_path):
+        write(f"The earlier demonstration in {home} is deleted.")
+        shutil.rmtree(home)
 
 
 def _build(home: Path, *, port: int, write: Callable[[str], None]) -> None:
@@ -52,7 +62,7 @@ def _build(home: Path, *, port: int, write: Callable[[str], None]) -> None:
     create_home(
         home,
         organisation=ORGANISATION,
-        deployment="demonstration",
+        deployment=DEPLOYMENT,
         database="sqlite",
         administrator=ADMINISTRATOR.person,
         printed_name=ADMINISTRATOR.printed_name,

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from audits.estimate import Json
 from change_control.change.documents import DocumentKind, DocumentState
+from governance.adapters.model_store import read_artifact
 from governance.deployment import Deployment
 from governance.errors import Conflict
 from governance.ledger.core import canonical
@@ -36,7 +37,7 @@ class Inputs:
     header: dict[str, Json]
     panel: bytes
     plan: bytes
-    artifact_kind: str
+    artifact: bytes
 
 
 def evaluate_version(
@@ -54,7 +55,7 @@ def evaluate_version(
         require_in_force(unit, kind=DocumentKind.ENTRY, model=version.model)
         require_in_force(unit, kind=DocumentKind.MONITORING, model=version.model)
         document = _plan_in_force(unit, plan)
-        inputs = gather_inputs(unit, version=version, plan=document)
+        inputs = gather_inputs(unit, deployment, version=version, plan=document)
         opened = unit.record(kind="attempt.opened", actor=person, notes={"attempt": inputs.header})
         return document.in_force_seq or 0, opened.seq, inputs
 
@@ -83,7 +84,9 @@ def evaluate_version(
     return deployment.pen.commit(store)
 
 
-def gather_inputs(reader: Reader, *, version: Version, plan: Document) -> Inputs:
+def gather_inputs(
+    reader: Reader, deployment: Deployment, *, version: Version, plan: Document
+) -> Inputs:
     """Return what the evaluation of `version` under `plan` reads."""
     dataset = reader.require(Dataset, version.dataset)
     return Inputs(
@@ -101,14 +104,20 @@ def gather_inputs(reader: Reader, *, version: Version, plan: Document) -> Inputs
         },
         panel=reader.blob(dataset.digest),
         plan=reader.blob(plan.digest),
-        artifact_kind=version.kind,
+        artifact=read_artifact(
+            root=deployment.home.artifacts_dir, uri=version.artifact_uri, digest=version.digest
+        ),
     )
 
 
 def compute_evidence(deployment: Deployment, inputs: Inputs) -> bytes:
     """Return the evidence's canonical bytes; the same inputs give the same bytes."""
     return deployment.compute.run(
-        evaluate, header=canonical.dumps(inputs.header), panel=inputs.panel, plan=inputs.plan
+        evaluate,
+        header=canonical.dumps(inputs.header),
+        panel=inputs.panel,
+        plan=inputs.plan,
+        artifact=inputs.artifact,
     )
 
 

@@ -8,6 +8,7 @@ from governance.deployment import Deployment
 from governance.ledger.core import canonical
 from governance.operations.actor import Actor
 from governance.operations.change.evaluate_version import compute_evidence, gather_inputs
+from governance.operations.change.evaluation_work import software
 from governance.operations.operation import Operation, Request, Result
 from governance.registry.digest import sha256_hex
 from governance.registry.records import Document, Evidence, Version
@@ -60,6 +61,7 @@ class Reproduced(Result):
     digest: str
     reproduced_digest: str
     identical: bool
+    same_software: bool
 
 
 def list_evidence(deployment: Deployment, actor: Actor, _request: ListEvidence) -> EvidenceList:
@@ -85,8 +87,10 @@ def reproduce_evidence(deployment: Deployment, actor: Actor, request: NameEviden
     del actor
     with deployment.reader() as reader:
         evidence = reader.require(Evidence, request.evidence)
+        recorded = canonical.loads(reader.blob(evidence.digest))
         inputs = gather_inputs(
             reader,
+            deployment,
             version=reader.require(Version, evidence.version),
             plan=reader.require(Document, evidence.plan),
         )
@@ -96,6 +100,7 @@ def reproduce_evidence(deployment: Deployment, actor: Actor, request: NameEviden
         digest=evidence.digest,
         reproduced_digest=digest,
         identical=digest == evidence.digest,
+        same_software=isinstance(recorded, dict) and recorded.get("software") == software(),
     )
 
 
