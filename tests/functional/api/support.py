@@ -86,7 +86,7 @@ def _release(deployment: Deployment) -> None:
             ("auditor", "read"),
             ("dispensary", "outcomes:write"),
         ):
-            private.put_client_secret(unit, client, hashed, 1)
+            notes = private.put_client_secret(unit, client, hashed, 1)
             unit.record(
                 kind="client.added",
                 actor="quinn",
@@ -96,6 +96,7 @@ def _release(deployment: Deployment) -> None:
                         permissions=permissions, secret_epoch=1, disabled=False,
                     )
                 ],
+                notes=notes,
             )  # fmt: skip
 
     deployment.pen.commit(write)
