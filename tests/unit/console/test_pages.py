@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import httpx
@@ -11,6 +12,7 @@ from console_samples.desk import CSRF, PASSWORD, SampleDesk
 from starlette.testclient import TestClient
 
 from governance.console.app import PAGES, PUBLIC_PAGES, STATIC_FILES, console_of
+from governance.console.desk import WitnessLag
 from governance.errors import Conflict
 from governance.ledger.core.errors import LedgerTampered
 
@@ -242,6 +244,27 @@ def test_the_ledger_says_integrity_and_completeness_apart(reviewer: TestClient) 
     page = reviewer.get("/ledger").text
     assert "None configured" in page
     assert "entries 0 to 31: their completeness rests on this deployment alone" in page
+
+
+def test_the_ledger_shows_how_far_each_witness_is(
+    desk: SampleDesk, reviewer: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    head = replace(
+        desk.ledger_head(),
+        witnesses=("hospital", "vendor"),
+        anchored_size=20,
+        lags=(
+            WitnessLag(name="hospital", size=32, lag=0, fault=None),
+            WitnessLag(name="vendor", size=20, lag=12, fault="it is <down>"),
+        ),
+        stopped=True,
+    )
+    monkeypatch.setattr(desk, "ledger_head", lambda: head)
+    page = reviewer.get("/ledger").text
+    assert "entries 20 to 31: their completeness rests on this deployment alone" in page
+    assert re.search(r">vendor</th><td class=\"num\">20</td><td class=\"num\">12</td>", page)
+    assert "it is &lt;down&gt;" in page
+    assert "Answers are refused" in page
 
 
 def test_an_entry_shows_old_and_new(reviewer: TestClient) -> None:
