@@ -21,6 +21,16 @@ def verify(
     against_witness: Annotated[
         bool, typer.Option("--against-witness", help="Ask the configured witnesses now, too.")
     ] = False,
+    folder: Annotated[
+        Path | None, typer.Option("--from", help="An exported log, instead of a home.")
+    ] = None,
+    policy: Annotated[
+        Path | None, typer.Option(help="With --from: the pinned policy, never the folder's own.")
+    ] = None,
+    kept: Annotated[
+        Path | None,
+        typer.Option("--checkpoint", help="With --from: a checkpoint that you kept or were given."),
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Verify every entry, body and checkpoint; ends 3 and names the first bad entry.
@@ -28,13 +38,79 @@ def verify(
     Reads only, and beside a running server too. Needs no sign-in: who can read the files may.
     A home whose end was taken away, or that was signed anew, only a witness can tell from a whole
     one: --against-witness.
+    With --from it needs the exported files and a pinned policy, and no home.
 
     Example: vigil ledger verify --home vigil-home
-    """
-    from governance.operations.inspect.verify_files import verify_files
 
-    report = verify_files(Path(home), against_witness=against_witness)
-    show(report.model_dump(mode="json"), as_json=as_json)
+    Example: vigil ledger verify --from exported --policy log.policy
+    """
+    if folder is None:
+        from governance.operations.inspect.verify_files import verify_files
+
+        report = verify_files(Path(home), against_witness=against_witness)
+        show(report.model_dump(mode="json"), as_json=as_json)
+        return
+    from governance.operations.inspect.verify_export import verify_export
+
+    if policy is None:
+        raise typer.BadParameter("--from needs --policy: whose key and which witnesses you trust")
+    answers, incomplete = verify_export(folder, policy=policy, kept=kept)
+    show(answers.model_dump(mode="json"), as_json=as_json)
+    if incomplete is not None:
+        raise incomplete
+
+
+@app.command("export")
+def export(
+    folder: Annotated[Path, typer.Argument(help="Where the files go; made or continued.")],
+    bodies: Annotated[
+        bool, typer.Option("--bodies", help="Questions and answers too, in the clear.")
+    ] = False,
+    home: HomeOption = DEFAULT_HOME,
+    as_json: JsonOption = False,
+) -> None:
+    """Write the log as static files that others can verify; only what is new is written.
+
+    Example: vigil ledger export exported --home vigil-home
+    """
+    from governance.operations.inspect.export_ledger import export_home
+
+    exported = export_home(Path(home), folder, bodies=bodies)
+    show(exported.model_dump(mode="json"), as_json=as_json)
+
+
+@app.command("proof")
+def proof(
+    event_id: Annotated[str | None, typer.Argument(help="The event to prove.")] = None,
+    consistency: Annotated[
+        tuple[int, int] | None,
+        typer.Option(metavar="OLD NEW", help="Prove instead that one size extends another."),
+    ] = None,
+    without_body: Annotated[
+        bool, typer.Option("--without-body", help="Leave question and answer out.")
+    ] = False,
+    output: Annotated[Path | None, typer.Option(help="Write to a file instead.")] = None,
+    home: HomeOption = DEFAULT_HOME,
+) -> None:
+    """Print the receipt of an event, or the proof that the log was only appended to.
+
+    Example: vigil ledger proof 0199f3a2-7c1e-7000-8000-000000000001 --output answer.receipt.json
+
+    Example: vigil ledger proof --consistency 100 250
+    """
+    from governance.operations.inspect.ledger_proof import consistency_of, receipt_of
+
+    if (event_id is None) == (consistency is None):
+        raise typer.BadParameter("give an event, or --consistency OLD NEW")
+    if consistency is not None:
+        old, new = consistency
+        text = consistency_of(Path(home), old=old, new=new).model_dump_json(indent=2)
+    else:
+        text = receipt_of(Path(home), str(event_id), with_body=not without_body).decode()
+    if output is None:
+        typer.echo(text)
+    else:
+        output.write_text(text, encoding="utf-8")
 
 
 @app.command("rebuild")

@@ -4,7 +4,7 @@
     tile/facts/<N>     per entry: facts_salt, 32 bytes || length, 4 bytes || facts
     tile/bodies/<N>    per entry: 0x00                                      it never had a body
                                or 0x01 || salt || length, 4 bytes || body   the plaintext
-                               or 0x02                                      the body was erased
+                               or 0x02 || number, 8 bytes                   erased by that entry
 
 Lengths are big-endian. Entries hold commitments only; facts open them for people who may read, and
 bodies are exported by their owner alone and erased with their subjects (P13). The readers take an
@@ -28,6 +28,7 @@ from governance.ledger.core.tiles import TilePath
 
 _ENTRY_LENGTH: Final = 2
 _CONTENT_LENGTH: Final = 4
+_NUMBER: Final = 8
 _NO_BODY: Final = b"\x00"
 _BODY: Final = b"\x01"
 _ERASED: Final = b"\x02"
@@ -51,11 +52,15 @@ class ExportedFacts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExportedBody:
-    """A body in the clear with its salt, or that there is none (any more)."""
+    """A body in the clear with its salt, or that there is none (any more).
+
+    `erased_by` is the number of the entry that says that the body was erased.
+    """
 
     state: Literal["none", "present", "erased"]
     salt: bytes = b""
     body: bytes = b""
+    erased_by: int = 0
 
 
 def entry_record(entry: bytes) -> bytes:
@@ -70,9 +75,13 @@ def facts_record(facts: ExportedFacts) -> bytes:
 
 def body_record(body: ExportedBody) -> bytes:
     """Return one entry's body as it stands in a bundle."""
-    if body.state == "present":
-        return _BODY + body.salt + _sized(body.body)
-    return _NO_BODY if body.state == "none" else _ERASED
+    match body.state:
+        case "none":
+            return _NO_BODY
+        case "present":
+            return _BODY + body.salt + _sized(body.body)
+        case "erased":
+            return _ERASED + body.erased_by.to_bytes(_NUMBER, "big")
 
 
 def read_entries(stream: Stream, path: TilePath) -> Iterator[bytes]:
@@ -102,7 +111,8 @@ def read_bodies(stream: Stream, path: TilePath) -> Iterator[ExportedBody]:
                 body = _content(stream, MAX_BODY_BYTES, path, seq)
                 yield ExportedBody(state="present", salt=salt, body=body)
             case b"\x02":
-                yield ExportedBody(state="erased")
+                by = int.from_bytes(_exactly(stream, _NUMBER, path, seq), "big")
+                yield ExportedBody(state="erased", erased_by=by)
             case _:
                 raise LedgerTampered(f"{path.text()} holds an unknown mark", sequence=seq)
     _ended(stream, path)

@@ -14,7 +14,7 @@ an S0 receipt under it, step down explicitly with `policy.without_quorum()`.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final, Literal
@@ -176,8 +176,19 @@ def verify_receipt(raw: bytes, policy: Policy) -> VerifiedReceipt:
         facts=facts,
         body=parts.body,
         body_withheld=parts.body is None and entry.body_c is not None,
-        cosigned_by=_cosigners(cosigned),
+        cosigned_by=cosigners(cosigned),
     )
+
+
+def cosigners(signatures: Iterable[VerifiedSignature]) -> tuple[Cosigner, ...]:
+    """Return who cosigned, by name; who signed twice is listed once, at the later time."""
+    latest: dict[bytes, Cosigner] = {}
+    for signature in signatures:
+        key, time_s = signature.key, signature.time_s or 0
+        known = latest.get(key.public_key)
+        if known is None or known.time_s < time_s:
+            latest[key.public_key] = Cosigner(name=key.name, time_s=time_s)
+    return tuple(sorted(latest.values(), key=lambda cosigner: cosigner.name))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -234,16 +245,6 @@ def _check_body(parts: _Parts, entry: Entry) -> None:
         return
     if body_commitment(salt=parts.salt, body=parts.body) != entry.body_c:
         raise _refused("body_c", "the body is not the one that the entry commits to")
-
-
-def _cosigners(signatures: tuple[VerifiedSignature, ...]) -> tuple[Cosigner, ...]:
-    latest: dict[bytes, Cosigner] = {}
-    for signature in signatures:
-        key, time_s = signature.key, signature.time_s or 0
-        known = latest.get(key.public_key)
-        if known is None or known.time_s < time_s:
-            latest[key.public_key] = Cosigner(name=key.name, time_s=time_s)
-    return tuple(sorted(latest.values(), key=lambda cosigner: cosigner.name))
 
 
 @contextmanager

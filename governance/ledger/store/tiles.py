@@ -47,6 +47,14 @@ class LedgerTiles:
         """Return the number of entries under the published checkpoint."""
         return self._live.published_size
 
+    def root(self, size: int) -> bytes:
+        """Return the root of the tree as it was at `size`; raise NoSuchProof beyond it."""
+        return self._live.tree.root(size)
+
+    def consistency_proof(self, old: int, new: int) -> list[bytes]:
+        """Return the proof that the tree of `new` extends that of `old`; raise NoSuchProof."""
+        return self._live.tree.consistency_proof(old, new)
+
     def hashes(self, path: TilePath) -> bytes:
         """Return a hash tile; raise NotFound beyond the published checkpoint."""
         self._check(path)
@@ -95,7 +103,7 @@ class LedgerTiles:
         if decode_entry(row["env"]).body_c is None:
             return body_record(ExportedBody(state="none"))
         if row["erased_by_seq"] is not None:
-            return body_record(ExportedBody(state="erased"))
+            return body_record(ExportedBody(state="erased", erased_by=row["erased_by_seq"]))
         if row["ciphertext"] is None:
             raise LedgerTampered("its body is missing and was not erased", sequence=seq)
         try:

@@ -27,7 +27,7 @@ FACTS = [ExportedFacts(salt=bytes([n]) * 32, facts=b"{}" * n) for n in range(3)]
 BODIES = [
     ExportedBody(state="present", salt=b"s" * 32, body=b"hello"),
     ExportedBody(state="none"),
-    ExportedBody(state="erased"),
+    ExportedBody(state="erased", erased_by=300),
 ]
 
 Read = Callable[[Any, TilePath], Iterator[Any]]
@@ -51,7 +51,7 @@ def test_the_bytes_of_a_record_are_those_of_the_format() -> None:
     assert [body_record(body) for body in BODIES] == [
         b"\x01" + b"s" * 32 + b"\0\0\0\5hello",
         b"\x00",
-        b"\x02",
+        b"\x02\0\0\0\0\0\0\1\x2c",
     ]
 
 
