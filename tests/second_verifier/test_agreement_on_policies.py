@@ -184,11 +184,6 @@ def test_two_keys_of_one_name_and_key_id_are_refused() -> None:
         verifier.read_policy(colliding_policy())
 
 
-@pytest.mark.xfail(
-    strict=True,
-    raises=AssertionError,
-    reason="the project takes the policy, of which section 6 says that a verifier refuses it",
-)
 def test_two_keys_of_one_name_and_key_id_are_refused_by_both() -> None:
     assert not policy_is_accepted(colliding_policy())
 

@@ -146,6 +146,7 @@ class _Draft:
     names: set[str] = field(default_factory=set)
     used: set[str] = field(default_factory=set)
     public_keys: set[bytes] = field(default_factory=set)
+    key_ids: set[tuple[str, bytes]] = field(default_factory=set)
 
     def read(self, line: str, number: int) -> None:
         if _CONTROL.search(line):
@@ -186,7 +187,10 @@ class _Draft:
             raise _rejected(f"the key must be of signature type 0x{algorithm:02x}", number)
         if key.public_key in self.public_keys:
             raise _rejected("the public key is in the file already", number)
+        if (key.name, key.key_id) in self.key_ids:
+            raise _rejected("another key has this name and key id", number)
         self.public_keys.add(key.public_key)
+        self.key_ids.add((key.name, key.key_id))
         return key
 
     def _define(self, name: str, number: int) -> None:

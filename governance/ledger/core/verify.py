@@ -19,6 +19,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
+from governance.ledger.core import canonical
 from governance.ledger.core.checkpoint import VerifiedCheckpoint
 from governance.ledger.core.errors import BodyUnreadable, LedgerTampered, NotCanonical
 from governance.ledger.core.merkle import Frontier, leaf_hash
@@ -235,3 +236,7 @@ def _check_facts(row: StoredEntry, entry: Entry) -> None:
         raise LedgerTampered("its facts have another form", sequence=row.seq) from error
     if committed != entry.facts_c:
         raise LedgerTampered("its facts are not those that it commits to", sequence=row.seq)
+    try:
+        canonical.loads(row.facts)
+    except NotCanonical as error:
+        raise LedgerTampered("its facts are not canonical JSON", sequence=row.seq) from error
