@@ -32,7 +32,7 @@ class Scope:
         for part in (self.organisation, "every" if self.site == EVERY_SITE else self.site):
             if not _NAME.fullmatch(part):
                 raise ScopeInvalid(
-                    f"{part!r} is not an organisation or site",
+                    "the scope does not name an organisation and a site of it",
                     next_step="Use lower-case letters, digits, '.', '_' and '-', as in "
                     "'st-olav/pharmacy'.",
                 )
@@ -46,8 +46,8 @@ class Scope:
         organisation, slash, site = text.partition("/")
         if not slash:
             raise ScopeInvalid(
-                f"{text!r} is not a scope",
-                next_step=f"Write organisation/site, or {text}/* for every site.",
+                "the scope has no site",
+                next_step="Write organisation/site, or organisation/* for every site.",
             )
         return cls(organisation=organisation, site=site)
 
@@ -72,7 +72,7 @@ class Scope:
         """
         if not self.covers(to):
             raise ScopeInvalid(
-                f"{to} is not within {self}",
-                next_step=f"Ask within {self}, or use a credential of {to}.",
+                f"the scope that is asked for is not within {self}",
+                next_step=f"Ask within {self}, or use a credential of the other place.",
             )
         return to

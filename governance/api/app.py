@@ -2,6 +2,7 @@
 
 request -> guard (headers, counting, last resort)
              |- POST /v1/models/{name}/predict -> PredictRoute
+             |- /session, /operations/{name} -> the operations' door, with limits of its own
              `- everything else -> bounded body -> FastAPI
 """
 
@@ -35,6 +36,7 @@ from governance.api.guard import guarded
 from governance.api.hot_path import PredictRoute, is_predict
 from governance.api.limits import RateLimit, read_body
 from governance.api.metrics import Metrics
+from governance.api.operations_door import is_operation
 from governance.api.token_route import token_router
 from governance.deployment import Deployment
 from governance.gate.reasons import Refusal
@@ -56,10 +58,16 @@ class _StandingPen(Protocol):
     def standing_epoch(self) -> int: ...
 
 
-def create_app(deployment: Deployment, *, mount: Mapping[str, ASGIApp] | None = None) -> App:
+def create_app(
+    deployment: Deployment,
+    *,
+    mount: Mapping[str, ASGIApp] | None = None,
+    door: App | None = None,
+) -> App:
     """Return the application over an open deployment.
 
-    `mount` adds applications by path prefix, tried after our own routes (the console at "/").
+    `mount` adds applications by path prefix, tried after our own routes (the console at "/");
+    `door` is the operations' door.
     """
     clock, limits = deployment.clock, deployment.home.config.limits
     authority = TokenAuthority(key=deployment.home.token_key(), issuer=deployment.home.origin)
@@ -91,15 +99,17 @@ def create_app(deployment: Deployment, *, mount: Mapping[str, ASGIApp] | None = 
     )
     ordinary = _ordinary(context, mount or {})
     bounded = _bounded(ordinary, bytes_max=limits.max_body_bytes)
-    return guarded(_routed(predict, bounded, lifespan=ordinary), metrics=metrics)
+    return guarded(_routed(predict, bounded, door or bounded, lifespan=ordinary), metrics=metrics)
 
 
-def _routed(predict: App, bounded: App, *, lifespan: App) -> App:
+def _routed(predict: App, bounded: App, door: App, *, lifespan: App) -> App:
     async def route(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await lifespan(scope, receive, send)
         elif is_predict(scope["path"]):
             await predict(scope, receive, send)
+        elif is_operation(scope["path"]):
+            await door(scope, receive, send)
         else:
             await bounded(scope, receive, send)
 

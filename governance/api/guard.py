@@ -51,7 +51,7 @@ def guarded(app: App, *, metrics: Metrics) -> App:
             return
         except Exception as error:  # noqa: BLE001 - the last resort of every request
             if started:
-                _log_fault(error)
+                log_fault(error)
             else:
                 await _respond_error(error, send_secured, metrics)
 
@@ -72,7 +72,7 @@ def _route(scope: Scope) -> str:
 async def _respond_error(error: Exception, send: Send, metrics: Metrics) -> None:
     problem = Problem.of(error)
     if problem is None:
-        _log_fault(error)
+        log_fault(error)
         problem = INTERNAL
     metrics.refusal(problem.code)
     body = json_v1.problem(
@@ -93,7 +93,8 @@ INTERNAL: Final = Problem(
 )
 
 
-def _log_fault(error: Exception) -> None:
+def log_fault(error: Exception) -> None:
+    """Log a fault of the program by its type and place, never by its message."""
     trace, place = error.__traceback__, "unknown"
     while trace is not None:
         place = f"{trace.tb_frame.f_code.co_filename}:{trace.tb_lineno}"

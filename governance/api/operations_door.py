@@ -4,14 +4,18 @@ POST /session opens a session (the command `vigil login`), POST /operations/{nam
 operation as that person. The session's token travels in the Authorization header and never in a
 cookie, so no other site's page can use it. It is the same on the home's Unix socket and on the
 network: reaching the socket is no identity.
+
+Who calls is known before the body is read, and somebody unknown can send no more than a name and a
+password. Bodies are parsed away from the event loop, and no error repeats what was sent (P15).
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
+import anyio
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
@@ -19,17 +23,29 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from governance.api.asgi import App, Receive, Scope, Send
-from governance.api.guard import INTERNAL
-from governance.api.limits import read_body
+from governance.api.guard import INTERNAL, log_fault
+from governance.api.limits import ClientGone, read_body
 from governance.codecs import json_v1
 from governance.deployment import Deployment
 from governance.errors import InvalidInput, Problem, Unauthenticated
 from governance.gate.reasons import Refusal
 from governance.operations import catalogue
-from governance.operations.admin.sign_in import actor_of_session, sign_in, sign_out
+from governance.operations.actor import Actor
+from governance.operations.admin.sign_in import (
+    LOCAL_PEER,
+    actor_of_session,
+    sign_in,
+    sign_out,
+)
 
 BODY_BYTES_MAX: Final = 64 * 1024 * 1024
 """A registered table travels as text; nothing that a person registers is larger."""
+
+SMALL_BYTES_MAX: Final = 4 * 1024
+"""What somebody may send who has no role here, or no password of their own: names, passwords."""
+
+SIGN_INS_AT_ONCE: Final = 4
+"""Further ones wait without holding a thread; passwords are checked two at once in any case."""
 
 _SCHEME: Final = "Bearer "
 
@@ -41,16 +57,21 @@ def is_operation(path: str) -> bool:
 
 def operations_door(deployment: Deployment) -> App:
     """Return the ASGI application over an open deployment."""
+    checking = anyio.CapacityLimiter(SIGN_INS_AT_ONCE)
 
     async def performed(request: Request) -> Response:
-        params = await _params(request)
-        return await run_in_threadpool(_perform, deployment, request, params)
+        actor = await run_in_threadpool(_actor, deployment, request)
+        trusted = bool(actor.grants) and not actor.must_change
+        body = await _body(request, bytes_max=BODY_BYTES_MAX if trusted else SMALL_BYTES_MAX)
+        name = request.path_params["name"]
+        return await run_in_threadpool(_perform, deployment, actor, name, body)
 
     async def session(request: Request) -> Response:
         if request.method == "DELETE":
             return await run_in_threadpool(_close, deployment, request)
-        params = await _params(request)
-        return await run_in_threadpool(_open, deployment, params)
+        body = await _body(request, bytes_max=SMALL_BYTES_MAX)
+        peer = request.client.host if request.client else LOCAL_PEER
+        return await anyio.to_thread.run_sync(_open, deployment, body, peer, limiter=checking)
 
     app = Starlette(
         routes=[
@@ -65,17 +86,22 @@ def operations_door(deployment: Deployment) -> App:
     return door
 
 
-def _safely(endpoint: Callable[[Request], Any]) -> Callable[[Request], Any]:
+def _safely(
+    endpoint: Callable[[Request], Awaitable[Response]],
+) -> Callable[[Request], Awaitable[Response]]:
+    """Answer whatever is raised; a fault is logged by its place and goes no further (P15)."""
+
     async def safe(request: Request) -> Response:
         try:
-            response: Response = await endpoint(request)
-        except Exception as error:
+            return await endpoint(request)
+        except ClientGone:
+            raise
+        except Exception as error:  # noqa: BLE001 - nothing behind this may quote the request
             problem = Problem.of(error)
             if problem is None:
-                _tell(INTERNAL)
-                raise
-            return _tell(problem)
-        return response
+                log_fault(error)
+                problem = INTERNAL
+        return _tell(problem)
 
     return safe
 
@@ -94,16 +120,24 @@ def _tell(problem: Problem) -> Response:
     )
 
 
-async def _params(request: Request) -> dict[str, Any]:
-    body = await read_body(request.scope, request.receive, bytes_max=BODY_BYTES_MAX)
+async def _body(request: Request, *, bytes_max: int) -> bytes:
+    body = await read_body(request.scope, request.receive, bytes_max=bytes_max)
     if isinstance(body, Refusal):
         raise InvalidInput(
-            f"the request is larger than {BODY_BYTES_MAX} bytes or did not arrive",
+            f"the request is larger than {bytes_max} bytes or did not arrive",
             next_step="send less at once",
         )
+    return body
+
+
+def _params(body: bytes) -> dict[str, Any]:
+    """Return the object in the body. A text with half a character is none: nothing stores it."""
     try:
-        params = json.loads(body)
-    except ValueError:
+        text = body.decode("utf-8")
+        params = json.loads(text)
+        if "\\u" in text:
+            json.dumps(params, ensure_ascii=False).encode("utf-8")
+    except (ValueError, RecursionError):
         params = None
     if not isinstance(params, dict):
         raise InvalidInput(
@@ -113,25 +147,30 @@ async def _params(request: Request) -> dict[str, Any]:
     return params
 
 
-def _perform(deployment: Deployment, request: Request, params: dict[str, Any]) -> Response:
-    actor, _csrf = actor_of_session(deployment, token=_token(request))
-    result = catalogue.perform(deployment, actor, request.path_params["name"], params)
+def _actor(deployment: Deployment, request: Request) -> Actor:
+    return actor_of_session(deployment, token=_token(request))[0]
+
+
+def _perform(deployment: Deployment, actor: Actor, name: str, body: bytes) -> Response:
+    result = catalogue.perform(deployment, actor, name, _params(body))
     return JSONResponse(result.model_dump(mode="json"))
 
 
-def _open(deployment: Deployment, params: dict[str, Any]) -> Response:
+def _open(deployment: Deployment, body: bytes, peer: str) -> Response:
+    params = _params(body)
     person, password = params.get("person"), params.get("password")
     if not isinstance(person, str) or not isinstance(password, str):
         raise InvalidInput(
             "a session needs person and password", next_step="use `vigil login PERSON`"
         )
-    opened = sign_in(deployment, person=person, password=password)
+    opened = sign_in(deployment, person=person, password=password, peer=peer)
     return JSONResponse(
         {
             "token": opened.token,
             "person": opened.actor.person,
             "printed_name": opened.actor.printed_name,
             "expires_us": opened.expires_us,
+            "must_change_password": opened.actor.must_change,
         }
     )
 

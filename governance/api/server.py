@@ -18,8 +18,8 @@ import uvicorn
 
 from governance.adapters.compute import ProcessCompute
 from governance.api.app import create_app
-from governance.api.asgi import App, Receive, Scope, Send
-from governance.api.operations_door import is_operation, operations_door
+from governance.api.asgi import App
+from governance.api.operations_door import operations_door
 from governance.deployment import Deployment, open_deployment
 from governance.errors import GovernanceError
 
@@ -56,16 +56,11 @@ def application(deployment: Deployment) -> App:
     """Return the whole application over an open deployment."""
     from governance.console.deployment_desk import create_console
 
-    api = create_app(deployment, mount={"/": create_console(deployment)})
-    door = operations_door(deployment)
-
-    async def route(scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http" and is_operation(scope["path"]):
-            await door(scope, receive, send)
-        else:
-            await api(scope, receive, send)
-
-    return route
+    return create_app(
+        deployment,
+        mount={"/": create_console(deployment)},
+        door=operations_door(deployment),
+    )
 
 
 def server(app: App) -> uvicorn.Server:

@@ -103,6 +103,7 @@ def sign_in(target: Target, *, person: str, password: str) -> dict[str, Any]:
             "person": session.actor.person,
             "printed_name": session.actor.printed_name,
             "expires_us": session.expires_us,
+            "must_change_password": session.actor.must_change,
         }
     _keep(target.token_path, str(opened.pop("token")))
     return opened

@@ -6,14 +6,14 @@ import getpass
 import json
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from governance.cli.door import Target
-from governance.errors import EXIT_FAIL, EXIT_INSUFFICIENT
+from governance.errors import EXIT_FAIL, EXIT_INSUFFICIENT, InvalidInput
 
 HomeOption = Annotated[
     Path,
@@ -28,6 +28,7 @@ JsonOption = Annotated[
     bool, typer.Option("--json", help="Print the result as JSON on standard output.")
 ]
 DEFAULT_HOME = Path("vigil-home")
+NEW_PASSWORD = "VIGIL_NEW_PASSWORD"  # noqa: S105 - the name of a variable
 _EXIT_OF_VERDICT = {"fail": EXIT_FAIL, "insufficient": EXIT_INSUFFICIENT}
 
 
@@ -36,14 +37,25 @@ def target(home: Path, server: str | None) -> Target:
     return Target(home=home, server=server)
 
 
-def ask_password(prompt: str) -> str:
-    """Ask on a terminal without echo; elsewhere read VIGIL_PASSWORD or one line of input."""
-    given = os.environ.get("VIGIL_PASSWORD")
+def ask_password(prompt: str, *, variable: str = "VIGIL_PASSWORD") -> str:
+    """Ask on a terminal without echo; elsewhere read the variable or one line of input."""
+    given = os.environ.get(variable)
     if given is not None:
         return given
     if sys.stdin.isatty():
         return getpass.getpass(f"{prompt}: ")
     return sys.stdin.readline().rstrip("\n")
+
+
+def ask_new_password(prompt: str) -> str:
+    """Ask for a password that is to be, twice on a terminal; elsewhere VIGIL_NEW_PASSWORD."""
+    given = ask_password(prompt, variable=NEW_PASSWORD)
+    on_terminal = NEW_PASSWORD not in os.environ and sys.stdin.isatty()
+    if on_terminal and getpass.getpass(f"{prompt} again: ") != given:
+        raise InvalidInput(
+            "the two are not alike, so nothing was changed", next_step="give the command again"
+        )
+    return given
 
 
 def show(result: Mapping[str, Any], *, as_json: bool) -> None:
@@ -58,9 +70,14 @@ def show(result: Mapping[str, Any], *, as_json: bool) -> None:
 def finish(line: Mapping[str, Any], *, as_json: bool) -> None:
     """Print a result with a verdict, and end in the exit code of the verdict."""
     show(line, as_json=as_json)
-    code = _EXIT_OF_VERDICT.get(str(line.get("verdict")))
-    if code is not None:
-        raise typer.Exit(code)
+    end_in({str(line.get("verdict"))})
+
+
+def end_in(verdicts: Collection[str]) -> None:
+    """End in the exit code of the worst verdict; where all is well, go on."""
+    for verdict, code in _EXIT_OF_VERDICT.items():
+        if verdict in verdicts:
+            raise typer.Exit(code)
 
 
 def say(text: str) -> None:

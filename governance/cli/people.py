@@ -12,6 +12,7 @@ from governance.cli.options import (
     HomeOption,
     JsonOption,
     ServerOption,
+    ask_new_password,
     ask_password,
     show,
     target,
@@ -32,7 +33,7 @@ def add_user(
     server: ServerOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Add a person; asks for their first password.
+    """Add a person; asks for their first password, which only signs in to be changed.
 
     Example: vigil user add rea --printed-name "Rea Lindqvist"
     """
@@ -42,6 +43,36 @@ def add_user(
         "password": ask_password(f"First password for {person}"),
     }
     show(perform(target(home, server), "person.add", params), as_json=as_json)
+
+
+@users.command("password")
+def change_password(
+    home: HomeOption = DEFAULT_HOME, server: ServerOption = None, as_json: JsonOption = False
+) -> None:
+    """Change your own password; your other sessions end. A new account begins with this.
+
+    Example: vigil user password
+    """
+    params = {
+        "old": ask_password("Present password"),
+        "new": ask_new_password("New password"),
+    }
+    show(perform(target(home, server), "person.change_password", params), as_json=as_json)
+
+
+@users.command("reset")
+def reset_password(
+    person: Person,
+    home: HomeOption = DEFAULT_HOME,
+    server: ServerOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Give somebody another first password; it only signs in to be changed.
+
+    Example: vigil user reset rea
+    """
+    params = {"person": person, "password": ask_password(f"First password for {person}")}
+    show(perform(target(home, server), "person.reset_password", params), as_json=as_json)
 
 
 @users.command("list")

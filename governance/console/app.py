@@ -17,7 +17,7 @@ from governance.console import security
 from governance.console.desk import Desk
 from governance.console.pages import audits, ledger, records, reviews, session
 from governance.console.rendering import Templates
-from governance.console.visit import Console, Page, endpoint, nobody
+from governance.console.visit import PASSWORD_PAGE, Console, Needs, Page, endpoint, nobody
 from governance.errors import Problem
 from governance.reports.chart import Gallery
 
@@ -28,10 +28,9 @@ STATIC_FILES: Final = {
     "mark.svg": "image/svg+xml",
 }
 
-# Path, method, page. Everything here needs a session.
+# Path, method, page. Everything here needs a session, a password of one's own and a role.
 PAGES: Final[tuple[tuple[str, str, Page], ...]] = (
     ("/", "GET", records.home),
-    ("/sign-out", "POST", session.sign_out),
     ("/models", "GET", records.models),
     ("/models/{model}", "GET", records.model),
     ("/documents/{document}", "GET", records.document),
@@ -49,6 +48,12 @@ PAGES: Final[tuple[tuple[str, str, Page], ...]] = (
     ("/people", "GET", records.people),
     ("/console/charts/{digest}/{name}.svg", "GET", audits.chart),
 )
+# What a session alone may do, also that of somebody whose password is another's choice.
+OWN_PAGES: Final[tuple[tuple[str, str, Page], ...]] = (
+    (PASSWORD_PAGE, "GET", session.password_form),
+    (PASSWORD_PAGE, "POST", session.change_password),
+    ("/sign-out", "POST", session.sign_out),
+)
 PUBLIC_PAGES: Final[tuple[tuple[str, str, Page], ...]] = (
     ("/sign-in", "GET", session.sign_in_form),
     ("/sign-in", "POST", session.sign_in),
@@ -60,10 +65,14 @@ def console_of(desk: Desk) -> ASGIApp:
     console = Console(desk=desk, templates=Templates(), gallery=Gallery())
     routes = [
         *(
-            Route(path, endpoint(console, page, public=True), methods=[method])
-            for path, method, page in PUBLIC_PAGES
+            Route(path, endpoint(console, page, needs=needs), methods=[method])
+            for needs, pages in (
+                (Needs.NOBODY, PUBLIC_PAGES),
+                (Needs.SESSION, OWN_PAGES),
+                (Needs.ROLE, PAGES),
+            )
+            for path, method, page in pages
         ),
-        *(Route(path, endpoint(console, page), methods=[method]) for path, method, page in PAGES),
         *(_static_route(name, media_type) for name, media_type in STATIC_FILES.items()),
     ]
     return Starlette(routes=routes, exception_handlers=_refusals(console))

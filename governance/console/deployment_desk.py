@@ -19,6 +19,7 @@ from governance.ledger.store import view as store
 from governance.operations import catalogue
 from governance.operations.actor import Actor
 from governance.operations.admin import sign_in
+from governance.operations.inspect.bodies import require_body_reader
 from governance.operations.inspect.standing_of import standing_of
 from governance.operations.inspect.verify_ledger import verify_everything
 from governance.operations.inspect.worklist import WorkItem, worklist
@@ -56,9 +57,10 @@ class DeploymentDesk:
         """Read one consistent state for the length of the block."""
         return self.running.reader()
 
-    def sign_in(self, *, person: str, password: str) -> Session:
+    def sign_in(self, *, person: str, password: str, peer: str) -> Session:
         """Open a session."""
-        return Session(token=sign_in.sign_in(self.running, person=person, password=password).token)
+        opened = sign_in.sign_in(self.running, person=person, password=password, peer=peer)
+        return Session(token=opened.token)
 
     def actor_of_session(self, token: str) -> tuple[Actor, str]:
         """Return who is signed in and the session's CSRF token."""
@@ -112,9 +114,10 @@ class DeploymentDesk:
         entries = self.running.ledger.entries(first, before - first) if before else []
         return [_shown(entry) for entry in reversed(entries)]
 
-    def receipt(self, event_id: str) -> bytes:
-        """Return the receipt of an answer."""
-        return self.running.ledger.receipt(event_id)
+    def receipt(self, entry: LedgerEntry, *, actor: Actor) -> bytes:
+        """Return the receipt of an entry to somebody who may read its body."""
+        require_body_reader(actor, entry.facts, organisation=self.organisation)
+        return self.running.ledger.receipt(entry.event_id)
 
     def verify_ledger(self) -> Verified:
         """Verify the whole ledger."""

@@ -104,8 +104,8 @@ class Desk(Protocol):
         """Read one consistent state for the length of the block."""
         ...
 
-    def sign_in(self, *, person: str, password: str) -> Session:
-        """Open a session, or raise a GovernanceError."""
+    def sign_in(self, *, person: str, password: str, peer: str) -> Session:
+        """Open a session for a try from `peer`, or raise a GovernanceError."""
         ...
 
     def actor_of_session(self, token: str) -> tuple[Actor, str]:
@@ -144,8 +144,8 @@ class Desk(Protocol):
         """Return up to `limit` entries before position `before`, the latest first."""
         ...
 
-    def receipt(self, event_id: str) -> bytes:
-        """Return the receipt of an answer, or raise NotFound."""
+    def receipt(self, entry: LedgerEntry, *, actor: Actor) -> bytes:
+        """Return the receipt with the body, or raise Forbidden: bodies are not for everybody."""
         ...
 
     def verify_ledger(self) -> Verified:

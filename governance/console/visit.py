@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from enum import Enum
 from typing import Final
 from urllib.parse import parse_qsl
 
@@ -19,11 +20,13 @@ from governance.console import security
 from governance.console.desk import Desk
 from governance.console.rendering import Templates
 from governance.errors import InvalidInput, Problem, Unauthenticated
-from governance.operations.actor import Actor
+from governance.operations.actor import Actor, PasswordMustChange
+from governance.operations.admin.sign_in import LOCAL_PEER
 from governance.reports.chart import Chart, Gallery
 
 MOST_FORM_BYTES: Final = 64 * 1024
 MOST_FIELDS: Final = 20
+PASSWORD_PAGE: Final = "/password"  # noqa: S105 - an address
 _FORM_TYPE: Final = "application/x-www-form-urlencoded"
 
 
@@ -68,6 +71,11 @@ class Visit:
         return self.who
 
     @property
+    def peer(self) -> str:
+        """Where the request comes from."""
+        return self.request.client.host if self.request.client else LOCAL_PEER
+
+    @property
     def https(self) -> bool:
         """Whether the browser speaks to us over TLS."""
         return self.request.url.scheme == "https"
@@ -98,10 +106,18 @@ class Visit:
 Page = Callable[[Visit], Response]
 
 
+class Needs(Enum):
+    """What a page needs of whoever opens it."""
+
+    NOBODY = "nobody"
+    SESSION = "a session"
+    ROLE = "a session, a password of one's own, and a role"
+
+
 def endpoint(
-    console: Console, page: Page, *, public: bool = False
+    console: Console, page: Page, *, needs: Needs = Needs.ROLE
 ) -> Callable[[Request], Awaitable[Response]]:
-    """Return the ASGI endpoint of a page; only a `public` one is shown to somebody unknown."""
+    """Return the ASGI endpoint of a page, shown to those who have what it needs."""
 
     async def answer(request: Request) -> Response:
         try:
@@ -109,28 +125,29 @@ def endpoint(
         except FormRefused as error:
             return security.secure(_problem(nobody(console, request), Problem.of(error)))
         return security.secure(
-            await run_in_threadpool(_answer, console, page, request, form, public)
+            await run_in_threadpool(_answer, console, page, request, form, needs)
         )
 
     return answer
 
 
 def _answer(
-    console: Console,
-    page: Page,
-    request: Request,
-    form: Mapping[str, str],
-    public: bool,  # noqa: FBT001
+    console: Console, page: Page, request: Request, form: Mapping[str, str], needs: Needs
 ) -> Response:
     visit = nobody(console, request)
     try:
         if request.method == "POST":
             security.require_same_origin(request)
-        if not public:
-            visit = _somebody(console, request, form)
-            if request.method == "POST":
-                security.require_form_token(form.get(security.FORM_TOKEN, ""), visit.csrf)
-        return page(visit if not public else _with_form(visit, form))
+        if needs is Needs.NOBODY:
+            return page(_with_form(visit, form))
+        visit = _somebody(console, request, form)
+        if request.method == "POST":
+            security.require_form_token(form.get(security.FORM_TOKEN, ""), visit.csrf)
+        if needs is Needs.ROLE:
+            visit.actor.require_some_role()
+        return page(visit)
+    except PasswordMustChange:
+        return RedirectResponse(PASSWORD_PAGE, status_code=303)
     except Unauthenticated as error:
         return _to_sign_in(visit, request, error)
     except Exception as error:

@@ -9,7 +9,7 @@ from typing import Any, Final
 from governance.deployment import Deployment
 from governance.errors import NotFound
 from governance.operations.actor import Actor
-from governance.operations.admin import clients, people, witnesses
+from governance.operations.admin import clients, passwords, people, witnesses
 from governance.operations.change import (
     add_dataset,
     change_request,
@@ -21,7 +21,13 @@ from governance.operations.change import (
 from governance.operations.inspect import evidence, list_models, list_reviews, verify_ledger
 from governance.operations.operation import Operation, Result
 from governance.operations.review import decide_review
-from governance.operations.watch import holds, import_outcomes, monitor_status, run_monitor
+from governance.operations.watch import (
+    check_overdue,
+    holds,
+    import_outcomes,
+    monitor_status,
+    run_monitor,
+)
 
 _ALL: Final[tuple[Operation[Any, Any], ...]] = (
     people.ADD_PERSON,
@@ -29,6 +35,8 @@ _ALL: Final[tuple[Operation[Any, Any], ...]] = (
     people.LIST_PEOPLE,
     people.GRANT_ROLE,
     people.REVOKE_ROLE,
+    passwords.CHANGE_PASSWORD,
+    passwords.RESET_PASSWORD,
     clients.ADD_CLIENT,
     clients.ROTATE_CLIENT,
     clients.DISABLE_CLIENT,
@@ -55,6 +63,7 @@ _ALL: Final[tuple[Operation[Any, Any], ...]] = (
     import_outcomes.IMPORT_OUTCOMES,
     run_monitor.RUN_MONITOR,
     monitor_status.MONITOR_STATUS,
+    check_overdue.CHECK_OVERDUE,
     holds.PLACE_HOLD,
     holds.LIFT_HOLD,
     holds.LIST_HOLDS,
@@ -75,12 +84,20 @@ OPERATIONS: Final[Mapping[str, Operation[Any, Any]]] = MappingProxyType(
 
 
 def perform(deployment: Deployment, actor: Actor, name: str, params: Mapping[str, Any]) -> Result:
-    """Perform the operation of this name for the person; raise NotFound where there is none."""
+    """Perform the operation of this name for the person; raise NotFound where there is none.
+
+    What writes asks for its own roles over its own scope. What only reads is for everybody who
+    holds some role here, and for nobody else (P15).
+    """
     operation = OPERATIONS.get(name)
     if operation is None:
         raise NotFound(
             "there is no operation of this name",
             next_step="use a command of the same release as the server: `vigil --version`",
         )
+    if operation is not passwords.CHANGE_PASSWORD:
+        actor.require_own_password()
+    if not operation.kinds:
+        actor.require_some_role()
     result: Result = operation.perform(deployment, actor, params)
     return result

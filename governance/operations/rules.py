@@ -33,7 +33,7 @@ def require_in_force(reader: Reader, *, kind: DocumentKind, model: str) -> Docum
     document = document_in_force(reader, kind=kind, model=model)
     if document is None:
         raise Conflict(
-            f"{model} has no {kind.value} in force",
+            f"the model has no {kind.value} in force",
             next_step=f"register the {kind.value} and have a reviewer approve it: "
             "`vigil review list` shows what waits",
         )

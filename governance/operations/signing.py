@@ -2,7 +2,8 @@
 
 21 CFR 11.200(a)(1): two components, here the open session and the password given once more for
 each signature. The password is checked before the transaction, because the check is slow on
-purpose and the pen must not wait for it.
+purpose and the pen must not wait for it; inside, the credential must still be the one that it was
+checked with. A password that somebody else chose signs nothing (11.100(a), P6).
 """
 
 from __future__ import annotations
@@ -10,13 +11,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from change_control.lifecycle import SignatureMeaning
-from governance.adapters.passwords import password_matches
 from governance.deployment import Deployment
 from governance.errors import Unauthenticated
-from governance.operations.actor import Actor
+from governance.operations.actor import Actor, password_must_change
+from governance.operations.admin.password_tries import Checked, check_own_password
 from governance.registry.esignature import Statement, sign
 from governance.registry.records import Signature
-from governance.storage import private
 from governance.storage.ports import Unit
 
 
@@ -31,19 +31,29 @@ class Signer:
     """A person who has just authenticated again, good for the signatures of one act."""
 
     actor: Actor
+    checked: Checked
 
 
 def authenticate_again(deployment: Deployment, actor: Actor, password: str) -> Signer:
-    """Return the signer, or raise SignatureRefused and count the failure."""
-    with deployment.reader() as reader:
-        hashed = private.credential(reader, actor.person)
-    if not password_matches(hashed, password):
-        deployment.pen.commit(lambda unit: private.note_failure(unit, actor.person, unit.now_us))
-        raise SignatureRefused(
-            "the password is not yours, so nothing was signed",
-            next_step="give your own password again; a session alone cannot sign",
-        )
-    return Signer(actor=actor)
+    """Return the signer; raise SignatureRefused, and after repeated failures TooManyFailures.
+
+    Failures are few: at the limit the person's sessions end (`password_tries`).
+    """
+    actor.require_own_password()
+    checked = check_own_password(deployment, actor, password)
+    if checked is None:
+        raise _refused()
+    if checked.credential.must_change:
+        raise password_must_change()
+    return Signer(actor=actor, checked=checked)
+
+
+def _refused() -> SignatureRefused:
+    return SignatureRefused(
+        "the password is not yours, so nothing was signed",
+        next_step="give your own password again; a session alone cannot sign, and after five "
+        "failures it ends",
+    )
 
 
 def signature_of(
@@ -57,6 +67,8 @@ def signature_of(
     meaning: SignatureMeaning,
 ) -> Signature:
     """Return the signature as a record to be added in the act that it belongs to."""
+    if not signer.checked.still_holds(unit):
+        raise _refused()
     statement = Statement(
         record_type=record_type,
         record=record,

@@ -67,24 +67,26 @@ class IdempotencyRow(Row, table=True):
 
 
 class CredentialRow(Row, table=True):
-    """A person's password as an argon2id hash."""
+    """A person's password as an argon2id hash; `must_change` where somebody else chose it."""
 
     __tablename__ = "credential"
     __table_args__ = (CheckConstraint("password_hash LIKE '$argon2id$%'", name="argon2id"),)
 
     person: str = Field(primary_key=True)
     password_hash: str
+    must_change: bool
     changed_us: int = Field(sa_type=BigInteger)
 
 
 class SessionTableRow(Row, table=True):
-    """An open session by the SHA-256 of its token."""
+    """A session by the SHA-256 of its token, with the peer that it was opened from."""
 
     __tablename__ = "session"
     __table_args__ = (CheckConstraint("length(token_digest) = 64", name="token_digest"),)
 
     token_digest: str = Field(primary_key=True)
     person: str = Field(index=True)
+    peer: str
     csrf: str
     opened_us: int = Field(sa_type=BigInteger)
     seen_us: int = Field(sa_type=BigInteger)
@@ -104,11 +106,15 @@ class ClientSecretRow(Row, table=True):
 
 
 class SignInFailureRow(Row, table=True):
-    """A refused sign-in, counted by who was tried."""
+    """A try at a password that has not succeeded: whose, and from where; kept for a day.
+
+    `person` is the id of a person on record, or a digest in place of any other text.
+    """
 
     __tablename__ = "sign_in_failure"
-    __table_args__ = (Index(None, "person", "at_us"),)
+    __table_args__ = (Index(None, "person", "at_us"), Index(None, "peer", "at_us"))
 
     id: int | None = Field(default=None, sa_type=POSITION, primary_key=True)
     person: str
+    peer: str
     at_us: int = Field(sa_type=BigInteger)

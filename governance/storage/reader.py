@@ -43,7 +43,7 @@ class SqlReader:
         record = self.get(kind, key)
         if record is None:
             raise NotFound(
-                f"there is no {kind.TABLE.replace('_', ' ')} {key!r}",
+                f"there is no {kind.TABLE.replace('_', ' ')} of this name",
                 next_step="List what there is, and check the spelling.",
             )
         return record

@@ -96,6 +96,7 @@ def _create_credential() -> None:
         "credential",
         sa.Column("person", sa.String(), nullable=False),
         sa.Column("password_hash", sa.String(), nullable=False),
+        sa.Column("must_change", sa.Boolean(), nullable=False),
         sa.Column("changed_us", sa.BigInteger(), nullable=False),
         sa.CheckConstraint("password_hash LIKE '$argon2id$%'", name=op.f("ck_credential_argon2id")),
         sa.PrimaryKeyConstraint("person", name="pk_credential"),
@@ -107,6 +108,7 @@ def _create_session() -> None:
         "session",
         sa.Column("token_digest", sa.String(), nullable=False),
         sa.Column("person", sa.String(), nullable=False),
+        sa.Column("peer", sa.String(), nullable=False),
         sa.Column("csrf", sa.String(), nullable=False),
         sa.Column("opened_us", sa.BigInteger(), nullable=False),
         sa.Column("seen_us", sa.BigInteger(), nullable=False),
@@ -136,7 +138,9 @@ def _create_sign_in_failure() -> None:
         "sign_in_failure",
         sa.Column("id", POSITION, nullable=False),
         sa.Column("person", sa.String(), nullable=False),
+        sa.Column("peer", sa.String(), nullable=False),
         sa.Column("at_us", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("id", name="pk_sign_in_failure"),
     )
     op.create_index("ix_sign_in_failure_person_at_us", "sign_in_failure", ["person", "at_us"])
+    op.create_index("ix_sign_in_failure_peer_at_us", "sign_in_failure", ["peer", "at_us"])

@@ -21,6 +21,7 @@ from governance.operations.admin.sign_in import sign_in
 from models.forecasting import DOCUMENTS
 
 PASSWORDS = {name: f"a-long-password-of-{name}" for name in ("ada", "mo", "rea")}
+FIRST_PASSWORD = "chosen-by-ada-for-others"
 SCOPE = "st-olav/*"
 
 
@@ -82,8 +83,11 @@ def evaluated(
                 "person.add",
                 person=person,
                 printed_name=person.title() + " Test",
-                password=PASSWORDS[person],
+                password=FIRST_PASSWORD,
             )
+            first = sign_in(deployment, person=person, password=FIRST_PASSWORD).actor
+            change = {"old": FIRST_PASSWORD, "new": PASSWORDS[person]}
+            catalogue.perform(deployment, first, "person.change_password", change)
             acts.do("ada", "role.grant", person=person, role=role, scope=SCOPE)
         for kind in ("entry", "plan", "monitoring"):
             acts.register(kind)

@@ -9,6 +9,7 @@ from typing import Any
 
 from audits.estimate import Json
 from change_control.watch.review import ReviewCommand
+from governance import ids
 from governance.cli.demo.cast import ADMINISTRATOR, OWNER, PLAYERS, REVIEWER, SCOPE, Player
 from governance.deployment import Deployment
 from governance.operations import catalogue
@@ -39,26 +40,30 @@ class Company:
         return self.perform(player, name, password=self.passwords[player.person], **params)
 
     def admit(self) -> None:
-        """Add everybody beside the administrator, and grant the roles."""
+        """Add everybody beside the administrator, grant the roles; each chooses a password."""
         for player in PLAYERS:
             if player is not ADMINISTRATOR:
-                self.perform(
-                    ADMINISTRATOR,
-                    "person.add",
-                    person=player.person,
-                    printed_name=player.printed_name,
-                    password=self.passwords[player.person],
-                    demonstration=True,
-                )
-            for role in player.roles:
-                if player is not ADMINISTRATOR:
-                    self.perform(
-                        ADMINISTRATOR,
-                        "role.grant",
-                        person=player.person,
-                        role=role.value,
-                        scope=SCOPE,
-                    )
+                self._admit(player)
+
+    def _admit(self, player: Player) -> None:
+        first, own = ids.passphrase(), self.passwords[player.person]
+        self.perform(
+            ADMINISTRATOR,
+            "person.add",
+            person=player.person,
+            printed_name=player.printed_name,
+            password=first,
+            demonstration=True,
+        )
+        for role in player.roles:
+            self.perform(
+                ADMINISTRATOR, "role.grant", person=player.person, role=role.value, scope=SCOPE
+            )
+        # What the administrator typed signs nothing: the player changes it, like anybody (P6).
+        actor = sign_in(self.deployment, person=player.person, password=first).actor
+        catalogue.perform(
+            self.deployment, actor, "person.change_password", {"old": first, "new": own}
+        )
 
     def register(self, kind: str) -> dict[str, Any]:
         """Register a document of the demonstration as its author, and have it approved."""

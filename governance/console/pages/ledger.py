@@ -34,9 +34,12 @@ def entry(visit: Visit) -> Response:
 
 
 def receipt(visit: Visit) -> Response:
-    """Give the receipt of an answer, which `vigil receipt verify` checks without us."""
+    """Give the receipt of an answer, which `vigil receipt verify` checks without us.
+
+    It holds the question and the answer, so it is for those who may read bodies (P15).
+    """
     found = visit.desk.ledger_entry(int(visit.path("seq")))
-    content = visit.desk.receipt(found.event_id)
+    content = visit.desk.receipt(found, actor=visit.actor)
     response = Response(content, media_type="application/json")
     response.headers["Content-Disposition"] = (
         f'attachment; filename="receipt-{found.event_id}.json"'

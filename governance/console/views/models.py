@@ -129,7 +129,7 @@ def model_view(reader: Reader, name: str, *, standing_in: StandingIn) -> ModelVi
     versions = reader.find(Version, model=name)
     if not documents and not versions:
         raise NotFound(
-            f"no model is called {name!r}", next_step="choose one from the list of models"
+            "there is no model of this name", next_step="choose one from the list of models"
         )
     return ModelView(
         name=name,

@@ -78,7 +78,7 @@ def add_client(deployment: Deployment, actor: Actor, request: AddClient) -> Clie
     def write(unit: Unit) -> ClientSecret:
         if unit.get(ServiceClient, request.client) is not None:
             raise Conflict(
-                f"there is already a client {request.client}; ids are never used again",
+                "there is already a client of this id; ids are never used again",
                 next_step="choose another id, or rotate the secret of this one",
             )
         client = ServiceClient(
@@ -89,8 +89,8 @@ def add_client(deployment: Deployment, actor: Actor, request: AddClient) -> Clie
             secret_epoch=1,
             disabled=False,
         )
-        private.put_client_secret(unit, client.id, hashed, client.secret_epoch)
-        unit.record(kind="client.added", actor=actor.person, add=[client])
+        notes = private.put_client_secret(unit, client.id, hashed, client.secret_epoch)
+        unit.record(kind="client.added", actor=actor.person, add=[client], notes=notes)
         return ClientSecret(client=client.id, secret=secret)
 
     return deployment.pen.commit(write)
@@ -105,8 +105,10 @@ def rotate_client(deployment: Deployment, actor: Actor, request: NameClient) -> 
         client = unit.require(ServiceClient, request.client)
         actor.require(_ADMINISTRATORS, Scope.parse(client.scope), act="rotate secrets")
         after = replace(client, secret_epoch=client.secret_epoch + 1)
-        private.put_client_secret(unit, client.id, hashed, after.secret_epoch)
-        unit.record(kind="client.rotated", actor=actor.person, replace=[(client, after)])
+        notes = private.put_client_secret(unit, client.id, hashed, after.secret_epoch)
+        unit.record(
+            kind="client.rotated", actor=actor.person, replace=[(client, after)], notes=notes
+        )
         return ClientSecret(client=client.id, secret=secret)
 
     return deployment.pen.commit(write)

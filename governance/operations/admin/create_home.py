@@ -76,5 +76,5 @@ def _first_administrator(
         granted_by=person.id,
         active=True,
     )
-    private.put_credential(unit, person.id, hashed, unit.now_us)
-    unit.record(kind="person.added", actor=person.id, add=[person, grant])
+    notes = private.put_credential(unit, person.id, hashed, must_change=False)
+    unit.record(kind="person.added", actor=person.id, add=[person, grant], notes=notes)

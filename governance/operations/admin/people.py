@@ -14,6 +14,7 @@ from governance.adapters.passwords import hash_password
 from governance.deployment import Deployment
 from governance.errors import Conflict, Forbidden, InvalidInput
 from governance.operations.actor import Actor
+from governance.operations.admin.sessions import end_sessions
 from governance.operations.operation import Operation, Request, Result
 from governance.registry.records import Person, RoleGrant
 from governance.storage import private
@@ -25,7 +26,7 @@ _ADMINISTRATORS: Final = frozenset({Role.ADMINISTRATOR})
 
 
 class AddPerson(Request):
-    """A person to be added, with a first password that they change themselves."""
+    """A person to be added, with a first password that opens nothing but its own change."""
 
     person: str
     printed_name: str = Field(min_length=2, max_length=100)
@@ -88,7 +89,7 @@ def new_person(unit: Unit, request: AddPerson, *, organisation: str) -> Person:
         )
     if unit.get(Person, request.person) is not None:
         raise Conflict(
-            f"there is already a person {request.person}; ids are never used again",
+            "there is already a person of this id; ids are never used again",
             next_step="choose another id",
         )
     return Person(
@@ -119,8 +120,8 @@ def add_person(deployment: Deployment, actor: Actor, request: AddPerson) -> Pers
 
     def write(unit: Unit) -> PersonAdded:
         person = new_person(unit, request, organisation=scope.organisation)
-        private.put_credential(unit, person.id, hashed, unit.now_us)
-        unit.record(kind="person.added", actor=actor.person, add=[person])
+        notes = private.put_credential(unit, person.id, hashed, must_change=True)
+        unit.record(kind="person.added", actor=actor.person, add=[person], notes=notes)
         return PersonAdded(person=person.id)
 
     return deployment.pen.commit(write)
@@ -143,7 +144,7 @@ def disable_person(deployment: Deployment, actor: Actor, request: DisablePerson)
             actor=actor.person,
             replace=[(person, replace(person, disabled=True))],
         )
-        private.end_sessions_of(unit, person.id)
+        end_sessions(unit, person=person.id, actor=actor.person, reason="person_disabled")
         return PersonAdded(person=person.id)
 
     return deployment.pen.commit(write)
@@ -210,7 +211,7 @@ def _wanted(deployment: Deployment, actor: Actor, request: ChangeRole) -> Grant:
     actor.require(_ADMINISTRATORS, scope, act="change roles")
     if scope.organisation != deployment.home.config.organisation:
         raise InvalidInput(
-            f"{scope.organisation} is not this home's organisation",
+            "the scope is not within this home's organisation",
             next_step=f"use {deployment.home.config.organisation}/SITE or …/*",
         )
     return Grant(person=request.person, role=request.role, scope=scope)
@@ -223,7 +224,7 @@ def _refuse_conflicts(unit: Unit, wanted: Grant) -> None:
     ]
     if clashes := conflicts(held, wanted):
         raise Conflict(
-            f"{wanted.person} is {clashes[0].role} in {clashes[0].scope}, and nobody is both that "
+            f"the person is {clashes[0].role} in {clashes[0].scope}, and nobody is both that "
             f"and {wanted.role}",
             next_step="grant the role to somebody else, or revoke the other one first",
         )
@@ -243,7 +244,7 @@ ADD_PERSON = Operation(
 DISABLE_PERSON = Operation(
     name="person.disable",
     request=DisablePerson,
-    kinds=("person.disabled",),
+    kinds=("person.disabled", "session.ended"),
     run=disable_person,
     repeated="changes nothing but adds an entry",
 )

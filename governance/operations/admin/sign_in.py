@@ -1,43 +1,39 @@
 """Sign in and out: a password opens a server-side session, which a person can always end.
 
-A session row holds the digest of its token, so that a copy of the database opens nothing. After
-five failures within fifteen minutes an account waits; whoever knows an account's name must not be
-able to lock its owner out for longer than that.
+A session row holds the digest of its token, so that a copy of the database opens nothing; the
+entries of its beginning and its end hold the digest too. How many tries an account takes, and from
+where, is in `password_tries`.
 """
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
+from typing import Final
 
 from change_control.roles import Grant, Role
 from change_control.scope import Scope
 from governance import ids
-from governance.adapters.passwords import password_matches
 from governance.clock import MICROSECONDS
 from governance.deployment import Deployment
-from governance.errors import GovernanceError, Unauthenticated
+from governance.errors import Unauthenticated
 from governance.operations.actor import Actor
+from governance.operations.admin.password_tries import DAY_US, Checked, check_password
+from governance.operations.admin.sessions import end_sessions, token_digest
 from governance.registry.records import Person, RoleGrant
 from governance.storage import private
 from governance.storage.ports import Reader, Unit
 
-MINUTE_US = 60 * MICROSECONDS
-FAILURES_ALLOWED = 5
-FAILURE_WINDOW_US = 15 * 60 * MICROSECONDS
+MINUTE_US: Final = 60 * MICROSECONDS
+REMEMBERED_US: Final = 30 * DAY_US
+"""How long a session that is over still says that its person signs in from its peer."""
+
+LOCAL_PEER: Final = "this machine"
 
 
 class BadCredentials(Unauthenticated):
     """No such person, or not their password; the text does not say which."""
 
     code = "identity.bad_credentials"
-
-
-class TooManyFailures(GovernanceError):
-    """The account waits after repeated failures."""
-
-    code = "identity.too_many_failures"
-    http_status = 429
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,45 +46,39 @@ class OpenSession:
     actor: Actor
 
 
-def sign_in(deployment: Deployment, *, person: str, password: str) -> OpenSession:
-    """Open a session for the person, or raise BadCredentials or TooManyFailures."""
-    with deployment.reader() as reader:
-        since_us = deployment.clock.now_us() - FAILURE_WINDOW_US
-        failures = private.failures_since(reader, person, since_us)
-        hashed = private.credential(reader, person)
-        known = reader.get(Person, person)
-    if failures >= FAILURES_ALLOWED:
-        raise TooManyFailures(
-            "too many failed sign-ins for this account",
-            next_step="wait fifteen minutes, or ask an administrator for a new password",
-        )
-    if not password_matches(hashed, password) or known is None or known.disabled:
-        deployment.pen.commit(lambda unit: private.note_failure(unit, person, unit.now_us))
-        raise BadCredentials(
-            "the name and the password do not belong together",
-            next_step="type both again; after five failures the account waits fifteen minutes",
-        )
+def sign_in(
+    deployment: Deployment, *, person: str, password: str, peer: str = LOCAL_PEER
+) -> OpenSession:
+    """Open a session for the person, or raise BadCredentials or TooManyFailures.
+
+    `peer` is where the try comes from: a network address, or this machine.
+    """
+    checked = check_password(deployment, name=person, password=password, peer=peer)
+    if checked is None:
+        raise _bad_credentials()
     length_us = deployment.home.config.limits.session_hours * 60 * MINUTE_US
-    return deployment.pen.commit(lambda unit: _open_session(unit, known, length_us))
+    return deployment.pen.commit(lambda unit: _open_session(unit, checked, peer, length_us))
 
 
-def _open_session(unit: Unit, person: Person, length_us: int) -> OpenSession:
-    token, csrf = ids.token(), ids.token()
-    expires_us = unit.now_us + length_us
-    private.put_session(
-        unit,
-        private.SessionRow(
-            token_digest=token_digest(token),
-            person=person.id,
-            csrf=csrf,
-            opened_us=unit.now_us,
-            seen_us=unit.now_us,
-            expires_us=expires_us,
-        ),
+def _open_session(unit: Unit, checked: Checked, peer: str, length_us: int) -> OpenSession:
+    if not checked.still_holds(unit):
+        raise _bad_credentials()
+    person, token, csrf = checked.person, ids.token(), ids.token()
+    row = private.SessionRow(
+        token_digest=token_digest(token),
+        person=person.id,
+        peer=peer,
+        csrf=csrf,
+        opened_us=unit.now_us,
+        seen_us=unit.now_us,
+        expires_us=unit.now_us + length_us,
     )
-    unit.record(kind="session.opened", actor=person.id)
-    actor = _actor(unit, person)
-    return OpenSession(token=token, csrf=csrf, expires_us=expires_us, actor=actor)
+    private.forget_sessions(unit, unit.now_us - REMEMBERED_US)
+    private.put_session(unit, row)
+    unit.record(kind="session.opened", actor=person.id, notes={"session_sha256": row.token_digest})
+    return OpenSession(
+        token=token, csrf=csrf, expires_us=row.expires_us, actor=_actor(unit, person, row)
+    )
 
 
 def actor_of_session(deployment: Deployment, *, token: str) -> tuple[Actor, str]:
@@ -105,7 +95,7 @@ def actor_of_session(deployment: Deployment, *, token: str) -> tuple[Actor, str]
             raise _signed_out()
         if now_us >= row.expires_us or now_us >= row.seen_us + idle_us:
             raise _signed_out()
-        actor = _actor(reader, person)
+        actor = _actor(reader, person, row)
     if now_us - row.seen_us > MINUTE_US:
         deployment.pen.commit(
             lambda unit: private.touch_session(unit, row.token_digest, unit.now_us)
@@ -115,15 +105,20 @@ def actor_of_session(deployment: Deployment, *, token: str) -> tuple[Actor, str]
 
 def sign_out(deployment: Deployment, *, token: str) -> None:
     """End the token's session; ending it again changes nothing."""
-    deployment.pen.commit(lambda unit: private.end_session(unit, token_digest(token)))
+    digest = token_digest(token)
+
+    def write(unit: Unit) -> None:
+        row = private.session(unit, digest)
+        if row is not None:
+            end_sessions(
+                unit, person=row.person, actor=row.person, reason="signed_out", only=digest
+            )
+
+    deployment.pen.commit(write)
 
 
-def token_digest(token: str) -> str:
-    """Return what the session row holds in place of the token."""
-    return hashlib.sha256(token.encode()).hexdigest()
-
-
-def _actor(reader: Reader, person: Person) -> Actor:
+def _actor(reader: Reader, person: Person, session: private.SessionRow) -> Actor:
+    credential = private.credential(reader, person.id)
     grants = reader.find(RoleGrant, person=person.id, active=True)
     return Actor(
         person=person.id,
@@ -132,6 +127,15 @@ def _actor(reader: Reader, person: Person) -> Actor:
             Grant(person=person.id, role=Role(grant.role), scope=Scope.parse(grant.scope))
             for grant in grants
         ),
+        session=session.token_digest,
+        must_change=credential is None or credential.must_change,
+    )
+
+
+def _bad_credentials() -> BadCredentials:
+    return BadCredentials(
+        "the name and the password do not belong together",
+        next_step="type both again; after five failures the account waits fifteen minutes",
     )
 
 

@@ -244,7 +244,7 @@ def show_change(deployment: Deployment, actor: Actor, request: NameChange) -> Ch
     for line in found:
         if line.change == request.change:
             return line
-    raise Conflict(f"there is no change {request.change}", next_step="see `vigil change list`")
+    raise Conflict("there is no change of this name", next_step="see `vigil change list`")
 
 
 def list_changes(deployment: Deployment, actor: Actor, _request: ListChanges) -> Changes:

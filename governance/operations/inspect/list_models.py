@@ -101,7 +101,7 @@ def show_model(deployment: Deployment, actor: Actor, request: NameModel) -> Mode
         documents = reader.find(Document, model=request.model)
         entries = [one for one in documents if one.kind == DocumentKind.ENTRY.value]
         if not entries:
-            raise NotFound(f"there is no model {request.model}", next_step="see `vigil model list`")
+            raise NotFound("there is no model of this name", next_step="see `vigil model list`")
         return ModelShown(
             line=model_line(reader, entries[-1], scope, deployment.clock.now_us()),
             documents=[_document(one) for one in documents],

@@ -83,7 +83,7 @@ def show_review(deployment: Deployment, actor: Actor, request: NameReview) -> Re
         review = reader.get(Review, request.review)
         if review is None:
             raise NotFound(
-                f"there is no review {request.review}",
+                "there is no review of this name",
                 next_step="see `vigil review list --every`",
             )
         organisation = deployment.home.config.organisation

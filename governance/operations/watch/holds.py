@@ -77,7 +77,7 @@ def place_hold(deployment: Deployment, actor: Actor, request: PlaceHold) -> Hold
     def write(unit: Unit) -> HoldLine:
         if not unit.find(Document, kind="entry", model=request.model):
             raise Conflict(
-                f"there is no model {request.model}",
+                "there is no model of this name",
                 next_step="see `vigil model list`",
             )
         if request.version is not None:

@@ -28,7 +28,9 @@ from console_samples import records, report
 from governance.console.desk import LedgerEntry, LedgerHead, Session, Verified
 from governance.errors import Conflict, GovernanceError, NotFound, Unauthenticated
 from governance.operations.actor import Actor
+from governance.operations.admin.passwords import PasswordRefused
 from governance.operations.admin.sign_in import BadCredentials
+from governance.operations.inspect.bodies import require_body_reader
 from governance.operations.inspect.standing_of import standing_of
 from governance.operations.inspect.worklist import WorkItem
 from governance.operations.review.facts import Choice
@@ -70,6 +72,9 @@ class MemoryReader:
             raise NotFound("there are no such bytes", next_step="check the digest")
         return self._blobs[digest]
 
+    def last_seq(self) -> int:
+        raise AssertionError("not asked here")
+
     def outcomes(self, *, model: str, through_month: str | None = None) -> list[OutcomeRow]:
         return []
 
@@ -91,6 +96,20 @@ ACTORS = {
             ),
         ),
     ),
+}
+
+
+# One who was just added and has not chosen a password, and one who holds no role.
+ACTORS |= {
+    "nora.ny": Actor(
+        person="nora.ny",
+        printed_name="Nora Ny",
+        grants=(
+            Grant(person="nora.ny", role=Role.REVIEWER, scope=Scope(organisation=ORGANISATION)),
+        ),
+        must_change=True,
+    ),
+    "otto.uten": Actor(person="otto.uten", printed_name="Otto Uten", grants=()),
 }
 
 
@@ -119,7 +138,7 @@ class SampleDesk:
 
         return reading()
 
-    def sign_in(self, *, person: str, password: str) -> Session:
+    def sign_in(self, *, person: str, password: str, peer: str) -> Session:
         if person not in ACTORS or password != PASSWORD:
             raise BadCredentials(
                 "the name and the password do not belong together", next_step="type both again"
@@ -139,6 +158,11 @@ class SampleDesk:
     def perform(self, actor: Actor, operation: str, params: Mapping[str, Json]) -> None:
         if self.refuse_with is not None:
             raise self.refuse_with
+        if operation == "person.change_password":
+            if params["old"] != PASSWORD:
+                raise PasswordRefused("it is not yours", next_step="type it again")
+            self.posted.append((actor.person, operation, params))
+            return
         if operation != "review.decide":
             raise Conflict(f"{operation} is not known here", next_step="use a known one")
         if params["password"] != PASSWORD:
@@ -208,8 +232,9 @@ class SampleDesk:
     def ledger_entries(self, *, before: int, limit: int) -> Sequence[LedgerEntry]:
         return list(reversed(self._entries[max(before - limit, 0) : before]))
 
-    def receipt(self, event_id: str) -> bytes:
-        entry = next(one for one in self._entries if one.event_id == event_id)
+    def receipt(self, entry: LedgerEntry, *, actor: Actor) -> bytes:
+        event_id = entry.event_id
+        require_body_reader(actor, entry.facts, organisation=ORGANISATION)
         if not entry.kind.startswith("inference."):
             raise NotFound("this entry is no answer", next_step="choose an answer")
         return json.dumps({"event_id": event_id}).encode()
