@@ -27,7 +27,7 @@ from governance.ledger.core.errors import BodyUnreadable, LedgerTampered, NotCan
 from governance.ledger.store.keys import KeyDestroyed, KeyStore, KeyUnknown
 from governance.ledger.store.streaming import streamed
 from governance.ledger.store.tables import BlobRow, BodyRow, EntryRow, Row
-from governance.registry.records import Person, ServiceClient, Signature
+from governance.registry.records import ServiceClient, Signature
 from governance.storage import schema
 from governance.storage.bulk import SqlRow
 from governance.storage.chain import read_head
@@ -128,10 +128,7 @@ def rebuild_check(engine: Engine, *, home: Home, keys: KeyStore) -> RebuildRepor
         blobs = _compare_blobs(connection, counted.blobs)
         outcomes, erased = _compare_outcomes(connection, home.origin, keys)
         beside = compare_credentials(
-            connection,
-            counted.credentials,
-            people=folded.rows[Person.TABLE],
-            clients=folded.rows[ServiceClient.TABLE],
+            connection, counted.credentials, folded.rows[ServiceClient.TABLE]
         )
         repeats = compare_idempotency(connection)
         _compare_head(connection, counted)

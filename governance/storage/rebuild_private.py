@@ -79,13 +79,11 @@ class Credentials:
 def compare_credentials(
     connection: Connection,
     said: Credentials,
-    *,
-    people: Mapping[str, Mapping[str, Value]],
     clients: Mapping[str, Mapping[str, Value]],
 ) -> dict[str, int]:
     """Compare stored hashes with the facts, and a secret's epoch with its client's record."""
     stored = connection.execute(select(_CREDENTIAL)).mappings()
-    passwords = _compare(stored, said.people, "person", people)
+    passwords = _compare(stored, said.people, "person")
     secrets = list(connection.execute(select(_CLIENT_SECRET)).mappings())
     for row in secrets:
         record = clients.get(row["client"])
@@ -94,7 +92,7 @@ def compare_credentials(
                 f"table client_secret row {row['client']} column epoch: "
                 "not that of the client's record"
             )
-    _compare(secrets, said.clients, "client", clients)
+    _compare(secrets, said.clients, "client")
     return {"credential": passwords, "client_secret": len(secrets)}
 
 
@@ -168,14 +166,11 @@ def _compare(
     rows: Iterable[RowMapping],
     said: Mapping[str, _Credential],
     owner: str,
-    records: Mapping[str, object],
 ) -> int:
     table, column = _SECRETS[owner]
     waiting, compared = dict(said), 0
     for row in rows:
         whom, says = row[owner], waiting.pop(row[owner], None)
-        if says is None and whom in records:
-            continue  # whoever was added before facts stated credentials
         if says is None:
             raise LedgerTampered(f"table {table} row {whom}: facts know no such row")
         fault = column if credential_digest(row[column]) != says.digest else None
