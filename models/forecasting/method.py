@@ -45,7 +45,8 @@ def ensemble_forecaster(
     """Return the method as an audits `Forecaster`, intervals included.
 
     At each origin the intervals are calibrated from what was known there, by the code that `fit`
-    uses, so the audited rows and the served ones have one origin. Overlapping calls share the fits of equal histories.
+    uses, so the audited rows and the served ones have one origin. Overlapping calls share the fits
+    of equal histories.
     """
     point = point_forecaster(member_forecasts(members))
 
