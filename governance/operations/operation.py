@@ -45,6 +45,12 @@ def _holds_nul(value: object) -> bool:
     return isinstance(value, list | tuple) and any(_holds_nul(item) for item in value)
 
 
+def _member(place: tuple[int | str, ...], kind: str) -> str:
+    """Return the member that is wrong; the name of an undeclared one is the caller's (P15)."""
+    known = place[:-1] if kind == "extra_forbidden" else place
+    return ".".join(str(part) for part in known) or "request"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Operation(Generic[Q, A]):
     """One use case: its name, what it takes, and the kinds of entry that it may write."""
@@ -62,7 +68,7 @@ class Operation(Generic[Q, A]):
             request = self.request.model_validate(params)
         except ValidationError as error:
             faults = "; ".join(
-                f"{'.'.join(str(part) for part in fault['loc']) or 'request'}: {fault['msg']}"
+                f"{_member(fault['loc'], fault['type'])}: {fault['msg']}"
                 for fault in error.errors(include_input=False, include_url=False)
             )
             raise InvalidInput(

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -91,13 +92,24 @@ class House:
         return facts
 
 
+@contextmanager
+def cheap_hashes() -> Iterator[Callable[[str], str]]:
+    """Make and check hashes in no time, for the length of the block; give what makes one."""
+    hasher = PasswordHasher(time_cost=1, memory_cost=64, parallelism=1)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(passwords, "_HASHER", hasher)
+        patch.setattr(passwords, "_NOBODY", hasher.hash("there is no such person"))
+        yield hasher.hash
+
+
 @pytest.fixture
-def house(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[House]:
+def house(tmp_path: Path) -> Iterator[House]:
     """Open a new home; hashes are cheap, and everything else is as in operation."""
-    monkeypatch.setattr(
-        passwords, "_HASHER", PasswordHasher(time_cost=1, memory_cost=64, parallelism=1)
-    )
-    root = tmp_path / "home"
+    with cheap_hashes():
+        yield from _open_house(tmp_path / "home")
+
+
+def _open_house(root: Path) -> Iterator[House]:
     clock = ShiftedClock()
     create_home(
         root,
