@@ -92,6 +92,8 @@ class PredictRoute:
         ask = await self._ask(scope["path"], headers, receive, caller)
         committed = await self._commit(ask, now_us=now_us)
         self._metrics.predicted(time.perf_counter() - started)
+        if not committed.replayed:
+            self._metrics.recorded(committed.recorded.seq)
         await self._reply(send, committed)
 
     async def _ask(

@@ -24,6 +24,9 @@ class Metrics:
         self._refusals: Counter[str] = Counter()
         self._durations = [0] * (len(_BOUNDS_S) + 1)
         self._seconds = 0.0
+        self._recorded = 0
+        self._recorded_first: int | None = None
+        self._recorded_last = 0
 
     def request(self, route: str, status: int) -> None:
         """Count a response."""
@@ -33,6 +36,13 @@ class Metrics:
         """Count a prediction's time from the head of the request to its recorded answer."""
         self._durations[bisect_left(_BOUNDS_S, seconds)] += 1
         self._seconds += seconds
+
+    def recorded(self, seq: int) -> None:
+        """Count an answer or refusal that became entry `seq`; a repeated reply is none."""
+        self._recorded += 1
+        self._recorded_last = max(self._recorded_last, seq)
+        if self._recorded_first is None or seq < self._recorded_first:
+            self._recorded_first = seq
 
     def rows(self, model: str, disposition: str, count: int) -> None:
         """Count answered rows of a registered model."""
@@ -55,6 +65,7 @@ class Metrics:
         _head(lines, "vigil_refusals_total", "counter", "Refusals by reason code.")
         for code, count in sorted(self._refusals.items()):
             lines.append(f'vigil_refusals_total{{code="{code}"}} {count}')
+        self._recorded_lines(lines)
         self._histogram(lines)
         for name, value in sorted(gauges.items()):
             _head(lines, name, "gauge", "Read when this page was made.")
@@ -64,6 +75,19 @@ class Metrics:
             _head(lines, name, "gauge", "Entries that the witness has not cosigned.")
             lines += [f'{name}{{witness="{one}"}} {lag}' for one, lag in sorted(lags.items())]
         return "\n".join(lines) + "\n"
+
+    def _recorded_lines(self, lines: list[str]) -> None:
+        """Say which entries are this process's: `vigil ledger reconcile` compares them."""
+        _head(lines, "vigil_recorded_total", "counter", "Answers and refusals that are entries.")
+        lines.append(f"vigil_recorded_total {self._recorded}")
+        if self._recorded_first is None:
+            return
+        for name, seq in (
+            ("vigil_recorded_first_seq", self._recorded_first),
+            ("vigil_recorded_last_seq", self._recorded_last),
+        ):
+            _head(lines, name, "gauge", "The number of an entry counted above.")
+            lines.append(f"{name} {seq}")
 
     def _histogram(self, lines: list[str]) -> None:
         name = "vigil_predict_seconds"

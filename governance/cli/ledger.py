@@ -45,10 +45,13 @@ def verify(
     Example: vigil ledger verify --from exported --policy log.policy
     """
     if folder is None:
+        from governance.operations.inspect.reconcile import refuse_difference
         from governance.operations.inspect.verify_files import verify_files
 
         report = verify_files(Path(home), against_witness=against_witness)
         show(report.model_dump(mode="json"), as_json=as_json)
+        if report.counts is not None:
+            refuse_difference(report.counts)
         return
     from governance.operations.inspect.verify_export import verify_export
 
@@ -111,6 +114,30 @@ def proof(
         typer.echo(text)
     else:
         output.write_text(text, encoding="utf-8")
+
+
+@app.command("reconcile")
+def reconcile(
+    metrics: Annotated[
+        list[Path] | None,
+        typer.Option(help="A saved page of GET /metrics, one for each server; may be repeated."),
+    ] = None,
+    home: HomeOption = DEFAULT_HOME,
+    as_json: JsonOption = False,
+) -> None:
+    """Compare the ledger's counts with what else counted; ends 3 and names what differs.
+
+    Example: vigil ledger reconcile --metrics metrics.txt
+    """
+    from governance.operations.inspect.reconcile import (
+        in_short,
+        reconcile_home,
+        refuse_difference,
+    )
+
+    found = reconcile_home(Path(home), metrics=metrics or [])
+    show(found.model_dump(mode="json"), as_json=as_json)
+    refuse_difference(in_short(found))
 
 
 @app.command("rebuild")

@@ -37,6 +37,7 @@ from governance.storage import schema
 from governance.storage.chain import Head, read_head
 from governance.storage.committer import Committer
 from governance.storage.cosigner import Cosigner
+from governance.storage.counts import RecordCounts, Window, count_records
 from governance.storage.engine import reader_engine, writer_engine
 from governance.storage.genesis import write_genesis
 from governance.storage.ports import Reader
@@ -154,10 +155,14 @@ def open_storage(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Inspected:
-    """The stored log of a home, read without owning it. `rebuild` as in `Storage`."""
+    """The stored log of a home, read without owning it. `rebuild` as in `Storage`.
+
+    `count` counts what is recorded, and the answers and refusals of a window of entries.
+    """
 
     ledger: LedgerView
     rebuild: Callable[[], RebuildReport]
+    count: Callable[[Window | None], RecordCounts]
 
 
 @contextmanager
@@ -186,7 +191,11 @@ def inspect_storage(home: Home) -> Iterator[Inspected]:
             refresh=lambda: None,
         )
         live.anchor(ledger.stored_anchor())
-        yield Inspected(ledger=ledger, rebuild=lambda: rebuild_check(engine, home=home, keys=keys))
+        yield Inspected(
+            ledger=ledger,
+            rebuild=lambda: rebuild_check(engine, home=home, keys=keys),
+            count=lambda window: count_records(engine, window=window),
+        )
 
 
 def _populate(home: Home, clock: Clock) -> None:

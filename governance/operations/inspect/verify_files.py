@@ -10,6 +10,7 @@ from governance.home import Home
 from governance.ledger.core.note import VerifierKey
 from governance.ledger.store.view import LedgerView
 from governance.ledger.store.witnesses import compare
+from governance.operations.inspect.reconcile import in_short, reconciled
 from governance.operations.inspect.verify_ledger import (
     ComparedWitness,
     VerifyReport,
@@ -41,7 +42,8 @@ def verify_files(root: Path, *, against_witness: bool = False) -> VerifyReport:
     with inspect_storage(home) as inspected:
         compared = _compared(inspected.ledger, *asked) if asked else []
         report = report_on(inspected.ledger, inspected.rebuild)
-    return report.model_copy(update={"compared": compared})
+        counts = in_short(reconciled(inspected.count(None)))
+    return report.model_copy(update={"compared": compared, "counts": counts})
 
 
 def _ask(home: Home) -> tuple[list[Asked], list[Silent]]:

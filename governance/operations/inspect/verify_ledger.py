@@ -15,6 +15,7 @@ from pydantic import Field
 from governance.deployment import Deployment
 from governance.ledger.store.view import LedgerView
 from governance.operations.actor import Actor
+from governance.operations.inspect.reconcile import Counted
 from governance.operations.operation import Operation, Request, Result
 from governance.storage.rebuild import RebuildReport
 
@@ -38,7 +39,8 @@ class ComparedWitness(Result):
 class VerifyReport(Result):
     """What was checked. `anchored_size` counts entries under a checkpoint that a quorum cosigned.
 
-    `witnesses` are those of the policy in force.
+    `witnesses` are those of the policy in force. `counts` is the reconciliation, where the files
+    were read.
     """
 
     origin: str
@@ -51,6 +53,7 @@ class VerifyReport(Result):
     anchored_size: int
     duration_ms: int
     compared: list[ComparedWitness] = Field(default_factory=list)
+    counts: Counted | None = None
 
 
 def verify_ledger(deployment: Deployment, actor: Actor, _request: VerifyLedger) -> VerifyReport:
