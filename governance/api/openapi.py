@@ -26,6 +26,7 @@ _QUESTION: Final[dict[str, Any]] = {
             "required": ["purpose"],
             "properties": {
                 "purpose": _REFERENCE,
+                "market": _REFERENCE,
                 "encounter": _REFERENCE,
                 "order": _REFERENCE,
                 "requester": _REFERENCE,

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel
 
+from change_control.release.standing import Standing
 from governance.api.context import Context, ReadingCaller, context_of
 from governance.errors import NotFound
 from governance.gate.ask import Caller
@@ -141,21 +142,36 @@ def _model(snapshot: Snapshot, name: str) -> GovernedModel:
 def _summary(context: Context, model: GovernedModel, caller: Caller) -> ModelSummary:
     entry = model.in_use.entry
     now_us = context.deployment.clock.now_us()
-    standing = {}
-    for purpose in model.facts:
-        now = model.standing(scope=caller.scope, purpose=purpose, now_us=now_us)
-        standing[purpose] = {
-            "verdict": now.verdict,
-            "reasons": [str(reason) for reason in now.reasons],
-            "release": None if now.release is None else now.release.id,
-            "version": None if now.release is None else now.release.version,
-            "until_us": now.until_us,
-        }
+
+    def standing(purpose: str, market: str | None) -> dict[str, Any]:
+        return _standing(
+            model.standing(scope=caller.scope, purpose=purpose, market=market, now_us=now_us)
+        )
+
     return ModelSummary(
         name=model.name,
         title=entry.title,
         kind=entry.kind.value,
         owner=entry.owner,
         entry_digest=model.in_use.digest,
-        standing=standing,
+        standing={
+            purpose: {
+                **standing(purpose, None),
+                "markets": {market: standing(purpose, market) for market in markets},
+            }
+            for purpose, markets in model.facts.items()
+        },
     )
+
+
+def _standing(now: Standing | None) -> dict[str, Any]:
+    """Return what a question gets; None is one that names no market where several can be meant."""
+    if now is None:
+        return {"verdict": "refuse", "reasons": ["gate.market"], "release": None, "version": None}
+    return {
+        "verdict": now.verdict,
+        "reasons": [str(reason) for reason in now.reasons],
+        "release": None if now.release is None else now.release.id,
+        "version": None if now.release is None else now.release.version,
+        "until_us": now.until_us,
+    }

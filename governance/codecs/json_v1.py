@@ -25,7 +25,7 @@ PROBLEM_TYPE: Final = "application/problem+json"
 
 _ENVELOPE: Final = frozenset({"subject", "rows", "context"})
 _REFERENCES: Final = frozenset({"encounter", "order", "requester"})
-_CONTEXT: Final = _REFERENCES | {"purpose"}
+_CONTEXT: Final = _REFERENCES | {"purpose", "market"}
 
 _NONE: Final[Mapping[str, str]] = MappingProxyType({})
 
@@ -56,6 +56,7 @@ def decode(raw: bytes, *, rows_max: int) -> Question | Refusal:
     return Question(
         rows=rows,
         purpose=context["purpose"],
+        market=context.get("market"),
         subject=envelope.get("subject"),
         references=_NONE if len(context) == 1 else _references(context),
     )
@@ -143,7 +144,7 @@ TITLES: Final = {
 
 
 def _references(context: dict[str, str]) -> dict[str, str]:
-    return {name: value for name, value in context.items() if name != "purpose"}
+    return {name: value for name, value in context.items() if name in _REFERENCES}
 
 
 def _envelope_fault(envelope: dict[str, object]) -> str:
@@ -173,7 +174,7 @@ def _context_fault(context: object) -> str:
     if not isinstance(context, dict):
         return "`context` is not an object"
     if not context.keys() <= _CONTEXT:
-        return "`context` has a member that is not purpose, encounter, order or requester"
+        return "`context` has a member that is not purpose, market, encounter, order or requester"
     if "purpose" not in context:
         return "`context.purpose` is missing"
     for name, value in context.items():

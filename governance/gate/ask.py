@@ -27,11 +27,12 @@ class Question:
     """What a codec read from a body: rows as they came, and what they are for.
 
     `references` are pseudonymous (encounter, order, requester), so that a recall reaches whoever
-    acts on the answer.
+    acts on the answer. `market` None leaves the choice to the gate (`governance.gate.market`).
     """
 
     rows: Sequence[Mapping[str, object]]
     purpose: str
+    market: str | None = None
     subject: str | None = None
     references: Mapping[str, str] = field(default_factory=dict)
 

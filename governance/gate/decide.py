@@ -7,10 +7,11 @@ at a time and nobody learns about a model what the checks before would have kept
   (2) The caller holds the permission to ask it.
   (3) The body was a question in the form of its codec.
   (4) Its purpose is one of the registered purposes of the model's entry.
-  (5) A subject is named where rows are about people, and only there.
-  (6) The model has standing where the caller is: a live release, no hold, no recall, not expired.
+  (5) Its market is named, or only one can be meant (`governance.gate.market`).
+  (6) A subject is named where rows are about people, and only there.
+  (7) The model has standing where the caller is: a live release, no hold, no recall, not expired.
       Every reason is given; the most dangerous one comes first and makes the status.
-  (7) The bytes of the released version's artifact are the registered bytes.
+  (8) The bytes of the released version's artifact are the registered bytes.
 
 What remains is judged row by row (`governance.gate.rows`): a row outside the contract or the use
 abstains inside the answer. The checks before these (credential, rate, size, time) are made by the
@@ -24,21 +25,22 @@ from dataclasses import dataclass
 
 from change_control.release.release import Release
 from change_control.release.standing import Standing
-from governance.gate.ask import Ask
+from governance.gate.ask import Ask, Question
 from governance.gate.reasons import Refusal
 from models.use import UseStatement
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dossier:
-    """What is on record about the asked model, for the caller's scope and the asked purpose.
+    """What is on record about the asked model, for the caller's scope, asked market and purpose.
 
-    `intact` says that the artifact bytes of the governing version were read and are the registered
-    ones; it is False where no release governs.
+    `standing` is None where no market is named and several could be meant. `intact` says that the
+    artifact bytes of the governing version were read and are the registered ones; it is False where
+    no release governs.
     """
 
     use: UseStatement
-    standing: Standing
+    standing: Standing | None
     intact: bool
 
 
@@ -71,21 +73,28 @@ def decide(ask: Ask, dossier: Dossier | None) -> Decision:
     question = ask.question
     if isinstance(question, Refusal):
         return Decision(refusals=(question,))
-    # (4) for a registered purpose
-    if not dossier.use.permits_purpose(question.purpose):
-        return _refuse("gate.purpose")
-    # (5) about a subject, where there is one
-    fault = _subject_fault(dossier.use, question.subject)
+    # (4) to (6) for a registered purpose, in one market, about a subject where there is one
+    fault = _question_fault(question, dossier)
     if fault is not None:
         return _refuse(fault)
-    # (6) with standing
     standing = dossier.standing
+    assert standing is not None
+    # (7) with standing
     if standing.release is None:
         return Decision(refusals=tuple(Refusal(code=str(code)) for code in standing.reasons))
-    # (7) with verified bytes
+    # (8) with verified bytes
     if not dossier.intact:
         return _refuse("gate.digest_mismatch")
     return Decision(release=standing.release)
+
+
+def _question_fault(question: Question, dossier: Dossier) -> str | None:
+    """Return the code of what is wrong about the question of a permitted caller."""
+    if not dossier.use.permits_purpose(question.purpose):
+        return "gate.purpose"
+    if dossier.standing is None:
+        return "gate.market"
+    return _subject_fault(dossier.use, question.subject)
 
 
 def _subject_fault(use: UseStatement, subject: str | None) -> str | None:

@@ -2,8 +2,9 @@
 
 Programs match on the code, so a code never changes its meaning. The sentences name things and
 fields, never the values that a caller sent (P15). A refusal of an authenticated caller is an entry
-of the ledger, except where `recorded` is False: those three kinds are only counted, because
-anybody could fill the ledger with them, or because there is no ledger to write to.
+of the ledger, except where `recorded` is False: those are only counted, because anybody could fill
+the ledger with them, because they are about an entry that is there already, or because there is no
+ledger to write to.
 """
 
 from __future__ import annotations
@@ -132,6 +133,12 @@ _CATALOGUE: Final[tuple[Reason, ...]] = (
         next_step="Name a registered purpose; GET /v1/models/{name} lists them.",
     ),
     Reason(
+        code="gate.market",
+        status=422,
+        sentence="The model is released in several markets, and `context.market` names none.",
+        next_step="Name the market as `context.market`; GET /v1/models/{name} lists the releases.",
+    ),
+    Reason(
         code="gate.subject_required",
         status=422,
         sentence="The rows of this model are about people, and `subject` is missing.",
@@ -155,7 +162,7 @@ _CATALOGUE: Final[tuple[Reason, ...]] = (
     Reason(
         code="gate.not_released",
         status=409,
-        sentence="No version of this model is released where the client is.",
+        sentence="No version of this model is released where the client is, for its market.",
         next_step="Use the model's fallback; ask the model's owner for a release.",
     ),
     Reason(
@@ -187,6 +194,14 @@ _CATALOGUE: Final[tuple[Reason, ...]] = (
         status=409,
         sentence="The model's release changed while the answer was being written.",
         next_step="Send the same request again.",
+    ),
+    Reason(
+        code="gate.repeat_superseded",
+        status=409,
+        sentence="The answer under this Idempotency-Key rests on a release or an entry that no "
+        "longer governs.",
+        next_step="Do not use that answer; send the question again under a new key.",
+        recorded=False,
     ),
     # --- whether it can be recorded --------------------------------------------------------------
     Reason(

@@ -96,7 +96,7 @@ class Answers:
         Nothing is predicted here. An answer stands only where the release and the entry that it
         rests on are the ones that govern now; its bytes were verified when it was prepared.
         """
-        snapshot = self._state.renew(reader, epoch)
+        snapshot = self._state.under_lock(reader, epoch)
         case = _decided(before.ask, before.codec, snapshot, now_us=now_us, intact=_verified)
         if case.release is None:
             return _refusal(case, withheld=before.release)
@@ -124,9 +124,11 @@ def _decided(
     if model is None:
         return _Case(ask=ask, codec=codec, epoch=snapshot.epoch, decision=decide(ask, None))
     # A question that could not be read has no purpose; what is wrong with it decides before.
-    purpose = "" if isinstance(ask.question, Refusal) else ask.question.purpose
-    standing = model.standing(scope=ask.caller.scope, purpose=purpose, now_us=now_us)
-    governing = standing.release
+    purpose, market = "", None
+    if not isinstance(ask.question, Refusal):
+        purpose, market = ask.question.purpose, ask.question.market
+    standing = model.standing(scope=ask.caller.scope, purpose=purpose, market=market, now_us=now_us)
+    governing = None if standing is None else standing.release
     dossier = Dossier(
         use=model.in_use.entry.use,
         standing=standing,
@@ -138,7 +140,7 @@ def _decided(
         epoch=snapshot.epoch,
         decision=decide(ask, dossier),
         model=model,
-        until_us=standing.until_us,
+        until_us=None if standing is None else standing.until_us,
     )
 
 
@@ -161,7 +163,7 @@ def _answer(
         too_large = Refusal(code="gate.too_large", detail="the answer is too large to record")
         return _refusal(replace(case, decision=Decision(refusals=(too_large,))), again=again)
     facts = _facts(case, release)
-    facts["purpose"] = release.purpose
+    facts["market"], facts["purpose"] = release.market, release.purpose
     facts["dispositions"] = {"answered": len(answers) - len(silent), "abstained": len(silent)}
     facts["reasons"] = [*sorted({code for answer in silent for code in answer.reasons})]
     facts["body_key"] = release.body_key
@@ -243,6 +245,8 @@ def _facts(case: _Case, release: Release | None) -> dict[str, Json]:
         "version": None if release is None else release.version,
         "digest": None if release is None else release.digest,
         "release": None if release is None else release.id,
+        "entry": None if case.model is None else case.model.in_use.digest,
+        "market": None,
         "purpose": None,
         "dispositions": {"answered": 0, "abstained": 0},
         "reasons": [],

@@ -20,6 +20,7 @@ from change_control.release.release import Release, ReleaseMode, ReleaseState
 from change_control.release.standing import Standing, StandingFacts, standing
 from change_control.release.version import VersionState
 from change_control.scope import Scope
+from governance.gate.market import standing_of_unnamed
 from governance.gate.rows import RowGate
 from governance.registry import records
 from governance.storage.ports import Reader
@@ -27,7 +28,7 @@ from models.entry import Entry, entry_from_record
 
 OfModel = TypeVar("OfModel", records.Release, records.Hold, records.Version, records.Document)
 
-# Standings kept for each model: one for each scope that asks and each registered purpose.
+# Standings kept for each model: one for each scope that asks, registered purpose and market.
 _KEPT_MAX = 1024
 
 
@@ -42,26 +43,45 @@ class EntryInUse:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GovernedModel:
-    """Everything on record about one model that the gate reads."""
+    """Everything on record about one model that the gate reads.
+
+    `facts` holds, for each registered purpose, those of each market with a release for it.
+    """
 
     name: str
     in_use: EntryInUse
-    facts: Mapping[str, StandingFacts]
+    facts: Mapping[str, Mapping[str, StandingFacts]]
     nothing_released: StandingFacts
     releases: Mapping[str, records.Release]
     versions: Mapping[str, records.Version]
-    _kept: dict[tuple[Scope, str], Standing] = field(default_factory=dict)
+    _kept: dict[tuple[Scope, str, str | None], Standing] = field(default_factory=dict)
 
-    def standing(self, *, scope: Scope, purpose: str, now_us: int) -> Standing:
-        """Return the standing for a scope and purpose, computed again once its time is over."""
-        key = (scope, purpose)
+    def standing(
+        self, *, scope: Scope, purpose: str, market: str | None, now_us: int
+    ) -> Standing | None:
+        """Return the standing for a scope, purpose and market, or None where `market` is wanting.
+
+        It is kept, and computed again once its time is over.
+        """
+        key = (scope, purpose, market)
         found = self._kept.get(key)
         if found is not None and (found.until_us is None or now_us < found.until_us):
             return found
-        facts = self.facts.get(purpose, self.nothing_released)
-        found = standing(facts, scope=scope, now_us=now_us)
-        # A purpose that is not registered is the caller's text: it must not fill the memory.
-        if purpose in self.facts and len(self._kept) < _KEPT_MAX:
+        markets = self.facts.get(purpose, {})
+        if market is None:
+            found = standing_of_unnamed(
+                {
+                    name: standing(facts, scope=scope, now_us=now_us)
+                    for name, facts in markets.items()
+                },
+                nowhere=standing(self.nothing_released, scope=scope, now_us=now_us),
+            )
+        else:
+            facts = markets.get(market, self.nothing_released)
+            found = standing(facts, scope=scope, now_us=now_us)
+        # A purpose or market that is not on record is the caller's text: it must not fill memory.
+        known = purpose in self.facts and (market is None or market in markets)
+        if found is not None and known and len(self._kept) < _KEPT_MAX:
             self._kept[key] = found
         return found
 
@@ -128,16 +148,19 @@ def _governed_model(
     stops = tuple(_hold(record) for record in holds)
     states = {record.id: VersionState(record.state) for record in versions}
 
-    def facts(purpose: str | None) -> StandingFacts:
-        of_purpose = tuple(release for release in rules if release.purpose == purpose)
-        return StandingFacts(entry=state, releases=of_purpose, holds=stops, versions=states)
+    def facts(of: Iterable[Release]) -> StandingFacts:
+        return StandingFacts(entry=state, releases=tuple(of), holds=stops, versions=states)
 
-    purposes = [purpose.name for purpose in in_use.entry.use.purposes]
+    def markets(purpose: str) -> dict[str, StandingFacts]:
+        of_purpose = [release for release in rules if release.purpose == purpose]
+        names = sorted({release.market for release in of_purpose})
+        return {name: facts(one for one in of_purpose if one.market == name) for name in names}
+
     return GovernedModel(
         name=name,
         in_use=in_use,
-        facts={purpose: facts(purpose) for purpose in purposes},
-        nothing_released=facts(None),
+        facts={purpose.name: markets(purpose.name) for purpose in in_use.entry.use.purposes},
+        nothing_released=facts(()),
         releases={record.id: record for record in releases},
         versions={record.id: record for record in versions},
     )

@@ -17,7 +17,7 @@ class ServingState:
 
     The epoch is read without a query before each question (`epoch_of`, kept by the committer of
     this process). Where another process shares the database it may be behind; then the committer,
-    which compares under the head lock, hands its reader to `renew`.
+    which compares under the head lock, hands its reader to `under_lock`.
     """
 
     def __init__(
@@ -41,14 +41,19 @@ class ServingState:
         # The epoch is taken before the records are read: where an act falls in between, the
         # snapshot is newer than it says, and the committer's comparison withholds the answer.
         with self._read() as reader:
-            return self.renew(reader, epoch)
-
-    def renew(self, reader: Reader, epoch: int) -> Snapshot:
-        """Read the records again, through a reader that sees `epoch`, and keep the result."""
-        snapshot = read_snapshot(reader, epoch=epoch, known=self._entries)
+            snapshot = self.under_lock(reader, epoch)
         self._entries = {model.in_use.digest: model.in_use for model in snapshot.models.values()}
         self._snapshot = snapshot
         return snapshot
+
+    def under_lock(self, reader: Reader, epoch: int) -> Snapshot:
+        """Read the records again, through a reader that sees `epoch`, and keep nothing.
+
+        The committer's reader sees what its transaction has written so far. That may never be
+        committed, and then the same epoch comes again with other acts: kept, such a picture would
+        answer under a hold (P1, P11).
+        """
+        return read_snapshot(reader, epoch=epoch, known=self._entries)
 
     def predictor(self, model: GovernedModel, release: Release, *, now_us: int) -> Predictor | None:
         """Return the predictor of a release; None where its bytes are not the registered ones.
@@ -67,7 +72,8 @@ class ServingState:
         return tuple(
             release.id
             for model in self.current().models.values()
-            for facts in model.facts.values()
+            for markets in model.facts.values()
+            for facts in markets.values()
             for release in facts.releases
             if release.state is ReleaseState.ACTIVE
             and self.predictor(model, release, now_us=now_us) is None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from governance.errors import GovernanceError, InvalidInput
+from governance.errors import Conflict, GovernanceError, InvalidInput
 
 
 class AuditUnavailable(GovernanceError):
@@ -16,6 +16,12 @@ class IdempotencyMismatch(InvalidInput):
     """An idempotency key came again with another request."""
 
     code = "gate.idempotency_mismatch"
+
+
+class RepeatSuperseded(Conflict):
+    """An idempotency key came again, and its answer rests on what governs no longer."""
+
+    code = "gate.repeat_superseded"
 
 
 class SettingRefused(GovernanceError):

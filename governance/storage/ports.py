@@ -65,6 +65,10 @@ class Reader(Protocol):
         """Return content by its SHA-256, verified; raise NotFound or LedgerTampered."""
         ...
 
+    def last_seq(self) -> int:
+        """Return the ledger position of the last entry in this state."""
+        ...
+
     def outcomes(self, *, model: str, through_month: str | None = None) -> list[OutcomeRow]:
         """Return the model's outcome rows in the order in which they were recorded."""
         ...
@@ -140,7 +144,8 @@ class PendingAnswer:
     epoch: int
     until_us: int | None
     redecide: Callable[[Reader, int, int], PendingAnswer] | None = None
-    idempotency: tuple[str, str, str] | None = None  # caller, key, SHA-256 of the request
+    # Caller, key, SHA-256 of the request; only of an answer with a body, from which it is repeated.
+    idempotency: tuple[str, str, str] | None = None
     observations: Sequence[tuple[str, ...]] = field(default=())
 
 

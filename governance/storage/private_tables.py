@@ -8,7 +8,7 @@ with its subject.
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, CheckConstraint, ForeignKeyConstraint, Index, LargeBinary
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKeyConstraint, Index
 from sqlmodel import Field
 
 from governance.ledger.store.tables import POSITION, Row
@@ -52,7 +52,7 @@ class ObservationRow(Row, table=True):
 
 
 class IdempotencyRow(Row, table=True):
-    """The answer that a caller's key stands for; `reply` only where the entry has no body."""
+    """The entry of the answer that a caller's key stands for, for a day."""
 
     __tablename__ = "idempotency"
     __table_args__ = (CheckConstraint("length(request_digest) = 64", name="request_digest"),)
@@ -61,8 +61,6 @@ class IdempotencyRow(Row, table=True):
     key: str = Field(primary_key=True)
     request_digest: str
     seq: int = Field(sa_type=BigInteger, foreign_key="entry.seq")
-    status: int
-    reply: bytes | None = Field(default=None, sa_type=LargeBinary)
     created_us: int = Field(sa_type=BigInteger, index=True)
 
 

@@ -79,8 +79,6 @@ def _create_idempotency() -> None:
         sa.Column("key", sa.String(), nullable=False),
         sa.Column("request_digest", sa.String(), nullable=False),
         sa.Column("seq", sa.BigInteger(), nullable=False),
-        sa.Column("status", sa.Integer(), nullable=False),
-        sa.Column("reply", sa.LargeBinary(), nullable=True),
         sa.Column("created_us", sa.BigInteger(), nullable=False),
         sa.CheckConstraint(
             "length(request_digest) = 64", name=op.f("ck_idempotency_request_digest")

@@ -16,7 +16,7 @@ from governance.ledger.core.policy import Policy
 from governance.ledger.core.receipt import verify_receipt
 from governance.ledger.store.keys import KeyDestroyed, KeyUnknown
 from governance.storage.answers import QueuedAnswer
-from governance.storage.errors import IdempotencyMismatch
+from governance.storage.errors import IdempotencyMismatch, RepeatSuperseded
 from governance.storage.ports import Body, PendingAnswer
 from tests.integration.storage.samples import HOLD, NOW_US, answer
 
@@ -244,20 +244,72 @@ def test_the_same_key_twice_in_one_batch_is_recorded_once(storage: Storage, key_
         queued[2].future.result(10)
 
 
-def test_a_refusal_without_a_body_is_repeated_too(storage: Storage) -> None:
-    refusal = PendingAnswer(
-        kind="inference.refused",
-        facts={"caller": "clinic"},
-        body=None,
-        reply=b'{"code":"gate.not_released"}',
-        status=409,
-        epoch=0,
-        until_us=None,
-        idempotency=("clinic", "k", DIGEST_A),
-    )
-    storage.pen.answer(refusal).result(10)
-    again = storage.pen.answer(replace(refusal, reply=b"other", status=200)).result(10)
-    assert (again.answer.reply, again.answer.status, again.replayed) == (refusal.reply, 409, True)
+@pytest.mark.requirement("P11")
+def test_a_repetition_prepared_before_a_hold_and_written_after_it_is_withheld(
+    storage: Storage, key_id: str
+) -> None:
+    asked = ("clinic", "k", DIGEST_A)
+    epoch = storage.pen.standing_epoch
+    storage.pen.answer(answer(key_id, epoch=epoch, idempotency=asked)).result(10)
+    prepared = withheld(answer(key_id, epoch=epoch, idempotency=asked))
+    storage.pen.commit(place_hold)
+    committed = storage.pen.answer(prepared).result(10)
+    assert (committed.answer.kind, committed.replayed) == ("inference.withheld", False)
+    assert committed.answer.reply == b'{"code":"gate.suspended"}'
+
+
+def test_what_was_withheld_uses_no_key_up(storage: Storage, key_id: str) -> None:
+    asked = ("clinic", "k", DIGEST_A)
+    epoch = storage.pen.standing_epoch
+    storage.pen.commit(place_hold)
+    stopped = withheld(answer(key_id, epoch=epoch, idempotency=asked))
+    assert storage.pen.answer(stopped).result(10).answer.kind == "inference.withheld"
+    assert raw(storage, "SELECT count(*) FROM idempotency") == [(0,)]
+    later = answer(key_id, epoch=storage.pen.standing_epoch, idempotency=asked)
+    committed = storage.pen.answer(later).result(10)
+    assert (committed.answer.kind, committed.replayed) == ("inference.answered", False)
+
+
+@pytest.mark.requirement("P11")
+@pytest.mark.parametrize("fact", ["model", "release", "entry"])
+def test_an_answer_is_not_repeated_once_something_else_governs(
+    storage: Storage, key_id: str, fact: str
+) -> None:
+    def under(name: str) -> PendingAnswer:
+        pending = answer(key_id, idempotency=("clinic", "k", DIGEST_A))
+        return replace(pending, facts={**pending.facts, fact: name})
+
+    storage.pen.answer(under("one")).result(10)
+    assert storage.pen.answer(under("one")).result(10).replayed
+    size = storage.ledger.head()[0]
+    with pytest.raises(RepeatSuperseded) as refused:
+        storage.pen.answer(under("another")).result(10)
+    assert (refused.value.code, refused.value.http_status) == ("gate.repeat_superseded", 409)
+    assert storage.ledger.head()[0] == size
+
+
+def test_an_answer_is_not_repeated_for_another_request_whatever_its_row_says(
+    storage: Storage, key_id: str
+) -> None:
+    """The row beside the ledger says which request it was; the sealed body says it too."""
+    storage.pen.answer(answer(key_id, idempotency=("clinic", "k", DIGEST_A))).result(10)
+    other = answer(key_id, idempotency=("clinic", "k", DIGEST_A))
+    assert other.body is not None
+    content = other.body.content.replace(b'"request":"{}"', b'"request":"[]"')
+    with pytest.raises(IdempotencyMismatch):
+        storage.pen.answer(replace(other, body=Body(content=content, key_id=key_id))).result(10)
+
+
+@pytest.mark.parametrize(("hours", "replayed"), [(23.9, True), (24, False)])
+def test_a_key_stands_for_its_answer_for_a_day(
+    storage: Storage, key_id: str, clock: FixedClock, hours: float, replayed: bool
+) -> None:
+    asked = ("clinic", "k", DIGEST_A)
+    storage.pen.answer(answer(key_id, idempotency=asked)).result(10)
+    clock.advance(seconds=hours * 3600)
+    assert storage.pen.answer(answer(key_id, idempotency=asked)).result(10).replayed is replayed
+    assert storage.pen.answer(answer(key_id, idempotency=asked)).result(10).replayed
+    assert raw(storage, "SELECT count(*) FROM idempotency") == [(1,)]
 
 
 def test_a_repetition_of_an_erased_answer_says_so(storage: Storage, key_id: str) -> None:

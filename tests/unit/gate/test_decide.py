@@ -62,6 +62,7 @@ def test_the_first_failing_check_decides() -> None:
     asked = replace(asked, question=wrong_purpose)
     assert codes(decide(asked, dossier)) == ["gate.purpose"]
     asked = replace(asked, question=replace(wrong_purpose, purpose=PURPOSE))
+    assert codes(decide(asked, replace(dossier, standing=None))) == ["gate.market"]
     assert codes(decide(asked, dossier)) == ["gate.subject_unexpected"]
     assert codes(decide(ASK, dossier)) == ["gate.suspended"]
     assert codes(decide(ASK, replace(dossier, standing=MAY))) == ["gate.digest_mismatch"]
@@ -112,8 +113,12 @@ def test_every_reason_says_what_is_wrong_and_what_to_do(reason: object) -> None:
 
 def test_what_anybody_could_repeat_without_a_name_is_only_counted() -> None:
     uncounted = {reason.status for reason in REASONS.values() if not reason.recorded}
-    assert uncounted == {401, 422, 429, 503}
-    assert not REASONS["gate.idempotency_mismatch"].recorded
+    assert uncounted == {401, 409, 422, 429, 503}
+    assert {
+        reason.code
+        for reason in REASONS.values()
+        if not reason.recorded and reason.status in {409, 422}
+    } == {"gate.idempotency_mismatch", "gate.repeat_superseded"}
     assert all(
         not reason.recorded for reason in REASONS.values() if reason.status in {401, 429, 503}
     )

@@ -25,6 +25,7 @@ from governance.registry import records
 from governance.serving.answer import Answers
 from governance.serving.artifacts import Artifacts
 from governance.serving.state import ServingState
+from governance.storage.answers import AUTHORITY
 from governance.storage.errors import audit_unavailable
 from governance.storage.ports import CommittedAnswer, OutcomeRow, PendingAnswer, Recorded
 
@@ -177,6 +178,9 @@ class FakeReader:
     def blob(self, digest: str) -> bytes:
         return self._registry.blobs[digest]
 
+    def last_seq(self) -> int:
+        raise AssertionError("not asked here")
+
     def outcomes(self, *, model: str, through_month: str | None = None) -> list[OutcomeRow]:
         raise AssertionError("answering reads no outcomes")
 
@@ -221,6 +225,8 @@ class FakePen:
         if pending.idempotency is not None:
             known = self._by_key.get(pending.idempotency[:2])
             if known is not None:
+                for fact in AUTHORITY:
+                    assert known.answer.facts[fact] == pending.facts[fact]
                 return replace(known, replayed=True)
         self.entries.append(pending)
         recorded = Recorded(

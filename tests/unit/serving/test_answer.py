@@ -23,6 +23,8 @@ from tests.unit.serving.fakes import (
     HOUR_US,
     NOW_US,
     PURPOSE,
+    FakeReader,
+    Registry,
     World,
     ask,
     hold_record,
@@ -279,6 +281,68 @@ def test_a_release_of_another_organisation_does_not_answer(world: World) -> None
     kind = type(release_record(digest=""))
     world.registry.change(kind, "REL-1", scope="other/*")
     assert codes(put(world)) == ["gate.not_released"]
+
+
+@pytest.mark.requirement("P1", "P11")
+def test_what_a_lost_transaction_decided_on_is_not_kept(world: World) -> None:
+    """The committer's reader saw a hold lifted, and the database lost that act again."""
+    from governance.registry.records import Hold
+
+    world.registry.add(hold_record())
+    prepared = module.Answers(state=world.state, pen=world.pen)._prepare(
+        ask(GOOD), json_v1, now_us=NOW_US
+    )
+    assert prepared.redecide is not None
+    lifted = Registry(
+        rows={kind: [*rows] for kind, rows in world.registry.rows.items()},
+        blobs=world.registry.blobs,
+        epoch=world.registry.epoch,
+    )
+    lifted.change(Hold, "H-1", state="lifted", lifted_us=NOW_US)
+    decided = prepared.redecide(FakeReader(lifted), lifted.epoch, NOW_US)
+    assert decided.epoch == lifted.epoch
+    world.registry.add(hold_record("H-2", scope="st-olav/elsewhere"))
+    assert world.registry.epoch == lifted.epoch
+    assert codes(put(world)) == ["gate.suspended"]
+
+
+def test_a_release_in_another_market_does_not_answer(world: World) -> None:
+    assert put(world, replace(GOOD, market="no")).answer.status == 200
+    committed = put(world, replace(GOOD, market="Kari"))
+    assert codes(committed) == ["gate.not_released"]
+    assert "Kari" not in repr(committed.answer.facts)
+    assert b"Kari" not in committed.answer.reply
+
+
+def test_the_facts_name_the_market_and_the_entry_that_an_answer_rests_on(world: World) -> None:
+    facts = put(world).answer.facts
+    assert facts["market"] == "no"
+    assert facts["entry"] == world.state.current().models["forecasting"].in_use.digest
+
+
+def test_without_a_market_a_question_is_refused_where_two_are_in_service(world: World) -> None:
+    digest = world.registry.rows[type(release_record(digest=""))][0].digest
+    world.registry.add(release_record(digest=digest, key="REL-2", market="se"))
+    assert codes(put(world)) == ["gate.market"]
+    for market, release in (("no", "REL-1"), ("se", "REL-2")):
+        assert put(world, replace(GOOD, market=market)).answer.facts["release"] == release
+
+
+def test_without_a_market_the_only_one_in_service_is_taken(world: World) -> None:
+    kind = type(release_record(digest=""))
+    digest = world.registry.rows[kind][0].digest
+    world.registry.add(release_record(digest=digest, key="REL-2", market="se"))
+    world.registry.change(kind, "REL-1", state="rolled_back", until_us=NOW_US)
+    assert put(world).answer.facts["release"] == "REL-2"
+
+
+def test_a_market_that_comes_into_service_ends_the_choice_of_the_only_one(world: World) -> None:
+    digest = world.registry.rows[type(release_record(digest=""))][0].digest
+    later = release_record(digest=digest, key="REL-2", market="se", from_us=NOW_US + HOUR_US)
+    world.registry.add(later)
+    assert put(world).answer.status == 200
+    world.pen.now_us = NOW_US + HOUR_US
+    assert codes(put(world)) == ["gate.market"]
 
 
 @pytest.mark.requirement("P2")
