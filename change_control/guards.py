@@ -12,11 +12,11 @@ from change_control.errors import FourEyes, ReasonMissing
 from change_control.lifecycle import Actor, Refusal
 
 
-class HasAuthor(Protocol):
-    """Facts that name the author of the thing decided upon ("" where nobody is)."""
+class HasAuthors(Protocol):
+    """Facts that name everybody who made the thing decided upon (empty where nobody did)."""
 
     @property
-    def author(self) -> str: ...  # noqa: D102
+    def authors(self) -> frozenset[str]: ...  # noqa: D102
 
 
 class HasFirstSigner(Protocol):
@@ -33,13 +33,13 @@ class HasReason(Protocol):
     def reason_given(self) -> bool: ...  # noqa: D102
 
 
-def not_the_author(actor: Actor, facts: HasAuthor) -> Refusal | None:
-    """The actor is not the author (P6)."""
-    if actor.person != facts.author:
+def not_the_author(actor: Actor, facts: HasAuthors) -> Refusal | None:
+    """The actor is none of the authors (P6)."""
+    if actor.person not in facts.authors:
         return None
     return Refusal(
         kind=FourEyes,
-        reason=f"{actor.person} is the author, and nobody decides on their own work",
+        reason=f"{actor.person} is an author, and nobody decides on their own work",
         next_step="Ask a second authorised person.",
     )
 

@@ -51,7 +51,7 @@ class DocumentFacts:
     `successor_in_force` says whether a later number is coming into force in the same act.
     """
 
-    author: str
+    authors: frozenset[str]
     approvals_missing: int = 0
     successor_in_force: bool = False
     active_releases: int = 0

@@ -86,12 +86,13 @@ class Execution(StrEnum):
 class ChangeFacts:
     """What the table reads.
 
-    `plan_in_force_us` is when the plan came into force, None unless it is so now. `submitted_us` is
-    None until the request is submitted. `endorsers` are the people who have endorsed this round;
-    `approvers_needed` comes from `tier.controls_of` and includes the one who approves.
+    `authors` asked for the change or made its version. `plan_in_force_us` is when the plan came
+    into force, None unless it is so now. `submitted_us` is None until the request is submitted.
+    `endorsers` are the people who have endorsed this round; `approvers_needed` comes from
+    `tier.controls_of` and includes the one who approves.
     """
 
-    author: str
+    authors: frozenset[str]
     plan_in_force_us: int | None = None
     submitted_us: int | None = None
     execution: Execution = Execution.MANUAL
@@ -188,7 +189,7 @@ def not_endorsed_before(actor: Actor, facts: ChangeFacts) -> Refusal | None:
 
 def enough_endorsements(actor: Actor, facts: ChangeFacts) -> Refusal | None:
     """With the actor, as many different people approve as the assurance tier asks for (P6)."""
-    others = facts.endorsers - {actor.person, facts.author}
+    others = facts.endorsers - {actor.person} - facts.authors
     if len(others) + 1 >= facts.approvers_needed:
         return None
     return Refusal(

@@ -1,7 +1,7 @@
 """A hold suspends: an open hold with its cause and scope stands between a model and its answers.
 
 Placing one needs one authorised person, or the monitor itself. Lifting one needs two different
-people, neither of them the author of what was suspended: the first signature changes nothing for
+people, neither of them an author of what was suspended: the first signature changes nothing for
 the callers, the second lifts it, and either may still be withdrawn in between. Lifting one hold
 leaves every other one standing.
 """
@@ -53,9 +53,9 @@ class Hold:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HoldFacts:
-    """What the table reads: who wrote what is suspended, and who signed first."""
+    """What the table reads: who made what is suspended or placed it, and who signed first."""
 
-    author: str = ""
+    authors: frozenset[str] = frozenset()
     first_signer: str | None = None
     reason_given: bool = False
 

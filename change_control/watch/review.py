@@ -64,13 +64,13 @@ class ReviewCommand(StrEnum):
 class ReviewFacts:
     """What the tables read.
 
-    `author` wrote what is decided upon, `opened_by` opened the review (a person or a monitor).
+    `authors` made what is decided upon, `opened_by` opened the review (a person or a monitor).
     `approvers_needed` is the assurance tier's number (see `tier.controls_of`). `hold_open` says
     whether a hold that this review's finding placed still stands. `subject_settled` says that what
     awaited approval was withdrawn or superseded.
     """
 
-    author: str = ""
+    authors: frozenset[str] = frozenset()
     opened_by: str = ""
     approvers_needed: int = 1
     hold_open: bool = False

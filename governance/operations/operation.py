@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from typing import Any, Final, Generic, TypeVar
 
-from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, SecretStr, ValidationError, field_validator
 
 from governance.deployment import Deployment
 from governance.errors import InvalidInput
@@ -18,12 +19,12 @@ class Request(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    @field_validator("*")
+    @field_validator("*", mode="before")
     @classmethod
-    def _without_nul(cls, value: object) -> object:
-        """PostgreSQL stores no NUL in text; it is refused on every database alike."""
-        if _holds_nul(value):
-            raise ValueError("it holds a NUL character")
+    def _storable(cls, value: object) -> object:
+        """PostgreSQL stores no NUL and UTF-8 has no surrogates: refused on every database alike."""
+        if not _is_storable(value):
+            raise ValueError("it holds a NUL character or half of a surrogate pair")
         return value
 
 
@@ -37,12 +38,17 @@ Q = TypeVar("Q", bound=Request)
 A = TypeVar("A", bound=Result)
 
 
-def _holds_nul(value: object) -> bool:
+_UNSTORABLE: Final = re.compile("[\x00\ud800-\udfff]")
+
+
+def _is_storable(value: object) -> bool:
+    if isinstance(value, SecretStr):
+        return _is_storable(value.get_secret_value())
     if isinstance(value, str):
-        return "\x00" in value
+        return _UNSTORABLE.search(value) is None
     if isinstance(value, Mapping):
-        return any(_holds_nul(item) for pair in value.items() for item in pair)
-    return isinstance(value, list | tuple) and any(_holds_nul(item) for item in value)
+        return all(_is_storable(item) for pair in value.items() for item in pair)
+    return not isinstance(value, list | tuple) or all(_is_storable(item) for item in value)
 
 
 def _member(place: tuple[int | str, ...], kind: str) -> str:

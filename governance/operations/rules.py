@@ -53,3 +53,18 @@ def entry_in_force(reader: Reader, model: str) -> Entry:
 def approvers_needed(entry: Entry) -> int:
     """Return how many different people approve, by the assurance tier."""
     return controls_of(tier_of(entry)).approvers
+
+
+def approvers_of_document(reader: Reader, document: Document) -> int:
+    """Return how many different people approve the document.
+
+    The entry in force counts, so an entry of a lighter tier takes as many people to come into force
+    as the one that it replaces (P6). A plan of a model without one counts by the newest entry.
+    """
+    in_force = document_in_force(reader, kind=DocumentKind.ENTRY, model=document.model)
+    entries = [in_force] if in_force is not None else []
+    if document.kind == DocumentKind.ENTRY.value:
+        entries.append(document)
+    elif not entries:
+        entries = reader.find(Document, kind=DocumentKind.ENTRY.value, model=document.model)[-1:]
+    return max(approvers_needed(entry_of(reader, entry)) for entry in entries)

@@ -127,7 +127,6 @@ class ChangeRequest(Record):
     version: str
     state: str
     author: str
-    summary: str
     plan: str
     modification: str
     evidence: str | None
@@ -201,7 +200,10 @@ class Signature(Record):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Release(Record):
-    """A version in service for a scope, market, purpose and mode, from-until."""
+    """A version in service for a scope, market, purpose and mode, from-until.
+
+    `until_us` is the end that was planned, None where none was; `ended_us` is when it ended early.
+    """
 
     TABLE = "release"
 
@@ -218,6 +220,7 @@ class Release(Record):
     released_by: str
     change: str
     body_key: str
+    ended_us: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

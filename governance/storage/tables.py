@@ -206,7 +206,6 @@ class ChangeRequestRow(GovernedRow, table=True):
     version: str
     state: str
     author: str
-    summary: str
     plan: str
     modification: str
     evidence: str | None = None
@@ -307,6 +306,7 @@ class ReleaseRow(GovernedRow, table=True):
     mode: str
     from_us: int = Field(sa_type=BigInteger)
     until_us: int | None = Field(default=None, sa_type=BigInteger)
+    ended_us: int | None = Field(default=None, sa_type=BigInteger)
     state: str
     released_by: str
     change: str

@@ -73,7 +73,7 @@ class ChangeStory:
         if chance.random() < 0.15:
             self.plan_us = chance.choice((self.now, self.now, None))
         facts = ChangeFacts(
-            author=AUTHOR,
+            authors=frozenset({AUTHOR}),
             plan_in_force_us=self.plan_us,
             submitted_us=self.submitted_us,
             execution=chance.choice(list(Execution)),
@@ -161,7 +161,9 @@ class SuspensionStory:
 
     def somebody_touches_the_hold(self, chance: Random) -> None:
         actor, command = some_actor(chance), some_command(HOLD, self.hold, chance)
-        facts = HoldFacts(author=AUTHOR, first_signer=self.signers["hold"], reason_given=True)
+        facts = HoldFacts(
+            authors=frozenset({AUTHOR}), first_signer=self.signers["hold"], reason_given=True
+        )
         try:
             self.hold = advance(HOLD, self.hold, command, actor=actor, facts=facts).state
         except TransitionRefused:
@@ -174,7 +176,7 @@ class SuspensionStory:
         actor, command = some_actor(chance), some_command(FINDING_REVIEW, self.review, chance)
         first = self.signers["review"]
         facts = ReviewFacts(
-            author=AUTHOR,
+            authors=frozenset({AUTHOR}),
             opened_by=self.opener,
             hold_open=self.hold_open,
             reason_given=True,

@@ -9,6 +9,7 @@ from pydantic import Field
 from audits.estimate import Verdict
 from change_control import lifecycle
 from change_control.change.documents import DocumentKind
+from change_control.change.plan import plan_from_record
 from change_control.change.request import (
     CHANGE_REQUEST,
     ChangeCommand,
@@ -18,7 +19,9 @@ from change_control.change.request import (
 from change_control.scope import Scope
 from change_control.watch.review import ReviewKind
 from governance.deployment import Deployment
-from governance.errors import Conflict
+from governance.errors import Conflict, InvalidInput
+from governance.ledger.core import canonical
+from governance.operations.acting import acting
 from governance.operations.actor import Actor
 from governance.operations.change.difference import computed_difference
 from governance.operations.change.evaluate_version import Evaluated, evaluate_version
@@ -27,12 +30,15 @@ from governance.operations.review.consequences import change_facts
 from governance.operations.review.open_review import Subject, approval_review
 from governance.operations.rules import require_in_force, rule_actor
 from governance.registry.digest import json_digest
-from governance.registry.records import ChangeRequest, Review, Version
-from governance.storage.ports import Unit
+from governance.registry.records import ChangeRequest, Document, Evidence, Review, Version
+from governance.storage.ports import Body, Reader, Unit
 
 
 class OpenChange(Request):
-    """The version to be brought into service, the planned modification it is, and why."""
+    """The version to be brought into service, the planned modification it is, and why.
+
+    The summary is free text and therefore in the entry's erasable body alone (P15).
+    """
 
     version: str
     modification: str
@@ -53,7 +59,6 @@ class ChangeLine(Result):
     version: str
     state: str
     author: str
-    summary: str
     plan: str
     modification: str
     change_class: str | None
@@ -80,12 +85,13 @@ def open_change(deployment: Deployment, actor: Actor, request: OpenChange) -> Ch
     def write(unit: Unit) -> ChangeLine:
         version = unit.require(Version, request.version)
         plan = require_in_force(unit, kind=DocumentKind.PLAN, model=version.model)
+        _require_planned(unit, plan, request.modification)
         step = lifecycle.advance(
             CHANGE_REQUEST,
             None,
             ChangeCommand.OPEN,
             actor=rules_actor,
-            facts=ChangeFacts(author=actor.person),
+            facts=ChangeFacts(authors=frozenset({actor.person})),
         )
         change = ChangeRequest(
             id=unit.next_id(ChangeRequest, prefix="C"),
@@ -93,7 +99,6 @@ def open_change(deployment: Deployment, actor: Actor, request: OpenChange) -> Ch
             version=version.id,
             state=step.state.value,
             author=actor.person,
-            summary=request.summary,
             plan=plan.id,
             modification=request.modification,
             evidence=None,
@@ -102,10 +107,16 @@ def open_change(deployment: Deployment, actor: Actor, request: OpenChange) -> Ch
             opened_us=unit.now_us,
             submitted_us=None,
         )
-        unit.record(kind="change.opened", actor=actor.person, add=[change])
+        summary = canonical.dumps({"summary": request.summary})
+        unit.record(
+            kind="change.opened",
+            actor=actor.person,
+            add=[change],
+            body=Body(content=summary, key_id=unit.new_key()),
+        )
         return _line(change)
 
-    return deployment.pen.commit(write)
+    return acting(deployment, actor, write)
 
 
 def submit_change(deployment: Deployment, actor: Actor, request: NameChange) -> ChangeLine:
@@ -136,7 +147,7 @@ def submit_change(deployment: Deployment, actor: Actor, request: NameChange) -> 
         )
         return _line(after)
 
-    return deployment.pen.commit(write)
+    return acting(deployment, actor, write)
 
 
 def evaluate_change(deployment: Deployment, actor: Actor, request: NameChange) -> ChangeLine:
@@ -147,13 +158,15 @@ def evaluate_change(deployment: Deployment, actor: Actor, request: NameChange) -
         version = reader.require(Version, change.version)
     evaluated = evaluate_version(
         deployment,
-        person=actor.person,
+        actor=actor,
         version=version,
         plan=change.plan,
         permit=lambda unit: _may_evaluate(unit, rules_actor, request.change),
     )
-    return deployment.pen.commit(
-        lambda unit: _record_evaluation(unit, rules_actor, request.change, evaluated)
+    return acting(
+        deployment,
+        actor,
+        lambda unit: _record_evaluation(unit, rules_actor, request.change, evaluated),
     )
 
 
@@ -214,17 +227,37 @@ def _record_evaluation(
     return _line(after, review)
 
 
-def change_digest(unit: Unit, change: ChangeRequest) -> str:
-    """Return the digest of what an approver signs: request, version's bytes, plan and evidence."""
-    version = unit.require(Version, change.version)
+def _require_planned(reader: Reader, plan: Document, modification: str) -> None:
+    """Refuse a modification that the plan does not have: the name becomes a permanent fact."""
+    written = plan_from_record(canonical.loads(reader.blob(plan.digest)))
+    if written.modification(modification) is None:
+        known = ", ".join(item.id for item in written.planned_modifications)
+        raise InvalidInput(
+            "modification: the plan in force has no such modification",
+            next_step=f"name one of: {known}; another kind of change needs another plan",
+        )
+
+
+def change_digest(reader: Reader, change: ChangeRequest) -> str:
+    """Return the digest of what an approver signs, down to the bytes of every part of it.
+
+    These are the request and its modification, the version's artifact, the evidence, and the
+    documents that the evidence was judged under: the plan and the entry in force.
+    """
+    version = reader.require(Version, change.version)
+    plan = reader.require(Document, change.plan)
+    entry = require_in_force(reader, kind=DocumentKind.ENTRY, model=change.model)
+    evidence = reader.require(Evidence, change.evidence) if change.evidence else None
     return json_digest(
         {
             "change": change.id,
             "model": change.model,
+            "modification": change.modification,
             "version": version.id,
             "artifact": version.digest,
-            "plan": change.plan,
-            "evidence": change.evidence,
+            "plan": [plan.id, plan.digest],
+            "entry": [entry.id, entry.digest],
+            "evidence": [evidence.id, evidence.digest] if evidence else None,
             "verdict": change.verdict,
             "change_class": change.change_class,
         }
@@ -266,7 +299,6 @@ def _line(change: ChangeRequest, review: Review | None = None) -> ChangeLine:
         version=change.version,
         state=change.state,
         author=change.author,
-        summary=change.summary,
         plan=change.plan,
         modification=change.modification,
         change_class=change.change_class,

@@ -17,6 +17,8 @@ from governance.adapters.model_store import read_artifact
 from governance.deployment import Deployment
 from governance.errors import Conflict
 from governance.ledger.core import canonical
+from governance.operations.acting import acting
+from governance.operations.actor import Actor
 from governance.operations.change.evaluation_work import evaluate
 from governance.operations.rules import require_in_force
 from governance.registry.records import Dataset, Document, Evidence, Version
@@ -43,7 +45,7 @@ class Inputs:
 def evaluate_version(
     deployment: Deployment,
     *,
-    person: str,
+    actor: Actor,
     version: Version,
     plan: str,
     permit: Callable[[Unit], None],
@@ -56,10 +58,12 @@ def evaluate_version(
         require_in_force(unit, kind=DocumentKind.MONITORING, model=version.model)
         document = _plan_in_force(unit, plan)
         inputs = gather_inputs(unit, deployment, version=version, plan=document)
-        opened = unit.record(kind="attempt.opened", actor=person, notes={"attempt": inputs.header})
+        opened = unit.record(
+            kind="attempt.opened", actor=actor.person, notes={"attempt": inputs.header}
+        )
         return document.in_force_seq or 0, opened.seq, inputs
 
-    plan_seq, opened_seq, inputs = deployment.pen.commit(open_attempt)
+    plan_seq, opened_seq, inputs = acting(deployment, actor, open_attempt)
     content = compute_evidence(deployment, inputs)
     verdict = _verdict(content)
 
@@ -75,13 +79,13 @@ def evaluate_version(
             verdict=verdict,
             plan_seq=plan_seq,
             opened_seq=opened_seq,
-            produced_by=person,
+            produced_by=actor.person,
             produced_us=unit.now_us,
         )
-        unit.record(kind="audit.completed", actor=person, add=[evidence])
+        unit.record(kind="audit.completed", actor=actor.person, add=[evidence])
         return Evaluated(evidence=evidence)
 
-    return deployment.pen.commit(store)
+    return acting(deployment, actor, store)
 
 
 def gather_inputs(

@@ -26,6 +26,7 @@ from change_control.watch.review import ReviewKind
 from governance.deployment import Deployment
 from governance.errors import Conflict
 from governance.ledger.core import canonical
+from governance.operations.acting import acting
 from governance.operations.actor import Actor
 from governance.operations.operation import Operation, Request, Result
 from governance.operations.review.open_review import Subject, approval_review
@@ -115,11 +116,13 @@ def register_document(
         None,
         DocumentCommand.REGISTER,
         actor=rule_actor(actor, scope),
-        facts=DocumentFacts(author=actor.person),
+        facts=DocumentFacts(authors=frozenset({actor.person})),
     )
     signer = authenticate_again(deployment, actor, request.password.get_secret_value())
-    return deployment.pen.commit(
-        lambda unit: _freeze(unit, deployment, signer, request=request, checked=checked)
+    return acting(
+        deployment,
+        actor,
+        lambda unit: _freeze(unit, deployment, signer, request=request, checked=checked),
     )
 
 

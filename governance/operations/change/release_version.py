@@ -19,16 +19,17 @@ from change_control.release.release import (
 )
 from change_control.release.version import VersionState
 from change_control.scope import Scope
-from governance.adapters.model_store import read_artifact
+from governance.adapters.model_store import ArtifactTampered, read_artifact
 from governance.clock import DAY_US
 from governance.deployment import Deployment
 from governance.errors import Conflict, InvalidInput
+from governance.operations.acting import acting
 from governance.operations.actor import Actor
 from governance.operations.operation import Operation, Request, Result
 from governance.operations.rules import document_in_force, entry_in_force, rule_actor
-from governance.operations.signing import authenticate_again, signature_of
+from governance.operations.signing import Signer, authenticate_again, signature_of
 from governance.registry.digest import record_digest
-from governance.registry.records import ChangeRequest, Record, Release, Review, Version
+from governance.registry.records import ChangeRequest, Record, Release, Review, Signature, Version
 from governance.storage.ports import Reader, Unit
 
 
@@ -37,7 +38,7 @@ class ReleaseVersion(Request):
 
     version: str
     scope: str
-    market: str = Field(pattern="[A-Z]{2}")
+    market: str = Field(pattern="^[A-Z]{2}$")
     purpose: str
     mode: ReleaseMode = ReleaseMode.FULL
     days: int | None = Field(default=None, ge=1, le=3650)
@@ -65,6 +66,7 @@ class ReleaseLine(Result):
     state: str
     from_us: int
     until_us: int | None
+    ended_us: int | None
     restored: str | None = None
 
 
@@ -116,24 +118,15 @@ def release_version(deployment: Deployment, actor: Actor, request: ReleaseVersio
             change=change.id,
             body_key=unit.new_key(),
         )
-        signature = signature_of(
-            unit,
-            deployment,
-            signer,
-            record_type="release",
-            record=release.id,
-            record_digest=record_digest(release),
-            meaning=SignatureMeaning.RESPONSIBLE,
-        )
         unit.record(
             kind="release.opened",
             actor=actor.person,
-            add=[release, signature],
+            add=[release, _signed(unit, deployment, signer, release)],
             replace=_replaced(unit, release, rule_actor(actor, scope)),
         )
         return _line(release)
 
-    return deployment.pen.commit(write)
+    return acting(deployment, actor, write)
 
 
 def _facts(
@@ -148,12 +141,14 @@ def _facts(
     return ReleaseFacts(
         version_state=VersionState(version.state),
         mode=mode,
-        documents_in_force=all(
-            document_in_force(reader, kind=kind, model=version.model) for kind in DocumentKind
-        ),
+        documents_in_force=_documents_in_force(reader, version.model),
         approvals_missing=0 if approved else 1,
         blocking=tuple(blocking),
     )
+
+
+def _documents_in_force(reader: Reader, model: str) -> bool:
+    return all(document_in_force(reader, kind=kind, model=model) for kind in DocumentKind)
 
 
 def _approved_change(reader: Reader, version: Version) -> ChangeRequest:
@@ -177,18 +172,10 @@ def _check_purpose(reader: Reader, model: str, purpose: str) -> None:
 
 
 def _replaced(unit: Unit, release: Release, actor: lifecycle.Actor) -> list[tuple[Record, Record]]:
-    same_place = unit.find(
-        Release,
-        model=release.model,
-        scope=release.scope,
-        market=release.market,
-        purpose=release.purpose,
-        mode=release.mode,
-        state=ReleaseState.ACTIVE.value,
-    )
     return [
         (before, _ended(before, ReleaseCommand.REPLACE, actor, unit.now_us))
-        for before in same_place
+        for before in _same_place(unit, release)
+        if before.state == ReleaseState.ACTIVE.value
     ]
 
 
@@ -198,13 +185,14 @@ def _ended(
     step = lifecycle.advance(
         RELEASE, ReleaseState(release.state), command, actor=actor, facts=ReleaseFacts()
     )
-    return replace(release, state=step.state.value, until_us=now_us)
+    return replace(release, state=step.state.value, ended_us=now_us)
 
 
 def roll_back(deployment: Deployment, actor: Actor, request: RollBack) -> ReleaseLine:
-    """End the release now and reopen the version that it replaced, whose bytes are verified first.
+    """End the release now and reopen the one before it, where that one may still run.
 
     Never blocked by open reviews or overdue items: stopping must not wait (architecture, Watch).
+    Where the one before may not run, the release ends all the same and nothing takes over (P1).
     """
     signer = authenticate_again(deployment, actor, request.password.get_secret_value())
 
@@ -212,60 +200,91 @@ def roll_back(deployment: Deployment, actor: Actor, request: RollBack) -> Releas
         release = unit.require(Release, request.release)
         actor_there = rule_actor(actor, Scope.parse(release.scope))
         ended = _ended(release, ReleaseCommand.ROLL_BACK, actor_there, unit.now_us)
-        restored = _predecessor(unit, deployment, release, actor)
-        signature = signature_of(
-            unit,
-            deployment,
-            signer,
-            record_type="release",
-            record=release.id,
-            record_digest=record_digest(ended),
-            meaning=SignatureMeaning.RESPONSIBLE,
-        )
+        restored = _restored(unit, deployment, release, actor)
+        moved = [ended, *([restored] if restored else [])]
         unit.record(
             kind="release.ended",
             actor=actor.person,
-            add=[signature, *([restored] if restored else [])],
+            add=[*moved[1:], *(_signed(unit, deployment, signer, one) for one in moved)],
             replace=[(release, ended)],
         )
         return _line(ended, restored)
 
-    return deployment.pen.commit(write)
+    return acting(deployment, actor, write)
 
 
-def _predecessor(
-    unit: Unit, deployment: Deployment, release: Release, actor: Actor
-) -> Release | None:
-    """Return a new release of the version that this one replaced, if it may still run."""
-    replaced = [
-        before
-        for before in unit.find(
-            Release,
-            model=release.model,
-            scope=release.scope,
-            market=release.market,
-            purpose=release.purpose,
-            mode=release.mode,
-            state=ReleaseState.REPLACED.value,
-        )
-        if before.until_us is not None and before.until_us <= release.from_us
-    ]
-    if not replaced:
-        return None
-    version = unit.require(Version, replaced[-1].version)
-    if version.state != VersionState.QUALIFIED.value:
-        return None
-    read_artifact(
-        root=deployment.home.artifacts_dir, uri=version.artifact_uri, digest=version.digest
+def _signed(unit: Unit, deployment: Deployment, signer: Signer, release: Release) -> Signature:
+    return signature_of(
+        unit,
+        deployment,
+        signer,
+        record_type="release",
+        record=release.id,
+        record_digest=record_digest(release),
+        meaning=SignatureMeaning.RESPONSIBLE,
     )
+
+
+def _restored(unit: Unit, deployment: Deployment, release: Release, actor: Actor) -> Release | None:
+    """Return a new release of the version that served before, or None where it may not run.
+
+    It ends when it was to end. A version that was rolled back in this place is not restored there,
+    so rolling back again and again comes to an end.
+    """
+    before = _before(unit, release)
+    if before is None or not _may_run(unit, deployment, before):
+        return None
     return replace(
-        replaced[-1],
+        before,
         id=unit.next_id(Release, prefix="REL"),
         from_us=unit.now_us,
-        until_us=None,
+        ended_us=None,
         state=ReleaseState.ACTIVE.value,
         released_by=actor.person,
         body_key=unit.new_key(),
+    )
+
+
+def _before(reader: Reader, release: Release) -> Release | None:
+    here = _same_place(reader, release)
+    gone = {one.version for one in here if one.state == ReleaseState.ROLLED_BACK.value}
+    gone.add(release.version)
+    replaced = [
+        one
+        for one in here
+        if one.state == ReleaseState.REPLACED.value
+        and one.version not in gone
+        and one.ended_us is not None
+        and one.ended_us <= release.from_us
+    ]
+    return replaced[-1] if replaced else None
+
+
+def _may_run(unit: Unit, deployment: Deployment, before: Release) -> bool:
+    if before.until_us is not None and before.until_us <= unit.now_us:
+        return False
+    version = unit.require(Version, before.version)
+    if version.state != VersionState.QUALIFIED.value or not _documents_in_force(
+        unit, version.model
+    ):
+        return False
+    try:
+        read_artifact(
+            root=deployment.home.artifacts_dir, uri=version.artifact_uri, digest=version.digest
+        )
+    except ArtifactTampered:
+        return False  # what is not the registered bytes takes nothing over, and stops no stopping
+    return True
+
+
+def _same_place(reader: Reader, release: Release) -> list[Release]:
+    return reader.find(
+        Release,
+        model=release.model,
+        scope=release.scope,
+        market=release.market,
+        purpose=release.purpose,
+        mode=release.mode,
     )
 
 
@@ -289,6 +308,7 @@ def _line(release: Release, restored: Release | None = None) -> ReleaseLine:
         state=release.state,
         from_us=release.from_us,
         until_us=release.until_us,
+        ended_us=release.ended_us,
         restored=restored.id if restored else None,
     )
 

@@ -34,7 +34,7 @@ def run_audit(deployment: Deployment, actor: Actor, request: RunAudit) -> Eviden
         plan = require_in_force(reader, kind=DocumentKind.PLAN, model=version.model)
     evaluated = evaluate_version(
         deployment,
-        person=actor.person,
+        actor=actor,
         version=version,
         plan=plan.id,
         permit=lambda _unit: None,

@@ -28,13 +28,16 @@ from change_control.change.request import (
 from change_control.release.hold import HOLD, HoldCommand, HoldFacts, HoldState
 from change_control.release.release import RELEASE, ReleaseCommand, ReleaseFacts, ReleaseState
 from change_control.release.version import VERSION, VersionCommand, VersionFacts, VersionState
+from change_control.scope import Scope
 from change_control.watch.review import ReviewCommand, ReviewState
-from governance.operations.review.facts import hold_of
+from governance.operations.actor import Actor
+from governance.operations.review.facts import authors_of_change, authors_of_suspended, hold_of
 from governance.operations.rules import (
     EVALUATOR,
     approvers_needed,
     document_in_force,
     entry_in_force,
+    rule_actor,
 )
 from governance.registry.records import (
     ChangeRequest,
@@ -53,12 +56,17 @@ Pairs = list[tuple[Record, Record]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decision:
-    """A decision that its own table has let through."""
+    """A decision that its own table has let through.
+
+    `actor` holds the roles over the review's own scope; `by` is the person, for what the decision
+    does elsewhere.
+    """
 
     review: Review
     command: ReviewCommand
     to: ReviewState
     actor: lifecycle.Actor
+    by: Actor
     reason_given: bool
 
 
@@ -88,7 +96,7 @@ def _document(unit: Unit, decision: Decision) -> Consequence:
         DocumentState(document.state),
         DocumentCommand.APPROVE,
         actor=decision.actor,
-        facts=DocumentFacts(author=document.author),
+        facts=DocumentFacts(authors=frozenset({document.author})),
     )
     in_force = replace(
         document,
@@ -104,7 +112,7 @@ def _document(unit: Unit, decision: Decision) -> Consequence:
             DocumentState(before.state),
             DocumentCommand.SUPERSEDE,
             actor=decision.actor,
-            facts=DocumentFacts(author=before.author, successor_in_force=True),
+            facts=DocumentFacts(authors=frozenset({before.author}), successor_in_force=True),
         )
         replaced.append((before, replace(before, state=superseded.state.value)))
     return Consequence(replaced=replaced)
@@ -116,7 +124,9 @@ def _withdrawn(document: Document, decision: Decision) -> Consequence:
         DocumentState(document.state),
         DocumentCommand.WITHDRAW,
         actor=decision.actor,
-        facts=DocumentFacts(author=document.author, reason_given=decision.reason_given),
+        facts=DocumentFacts(
+            authors=frozenset({document.author}), reason_given=decision.reason_given
+        ),
     )
     return Consequence(replaced=[(document, replace(document, state=step.state.value))])
 
@@ -138,7 +148,7 @@ def change_facts(
     plan = unit.require(Document, change.plan)
     in_force = plan.state == DocumentState.IN_FORCE.value
     return ChangeFacts(
-        author=change.author,
+        authors=authors_of_change(unit, change),
         plan_in_force_us=plan.in_force_us if in_force else None,
         submitted_us=change.submitted_us,
         change_class=ChangeClass(change.change_class) if change.change_class else None,
@@ -216,7 +226,7 @@ def _moved(hold: Hold, command: HoldCommand, unit: Unit, decision: Decision) -> 
         command,
         actor=decision.actor,
         facts=HoldFacts(
-            author=_registrar(unit, hold),
+            authors=authors_of_suspended(unit, hold),
             first_signer=hold.first_signer,
             reason_given=decision.reason_given,
         ),
@@ -235,12 +245,8 @@ def after_lift_step(hold: Hold, state: HoldState, *, person: str, now_us: int) -
     )
 
 
-def _registrar(unit: Unit, hold: Hold) -> str:
-    return unit.require(Version, hold.version).registered_by if hold.version else ""
-
-
 def _retired(unit: Unit, decision: Decision) -> Pairs:
-    """Roll back every release of the version and retire it."""
+    """Roll back every release of the version and retire it; each needs a role where it serves."""
     finding = unit.require(Finding, decision.review.subject)
     version = unit.require(Version, finding.version)
     active = unit.find(Release, version=version.id, state=ReleaseState.ACTIVE.value)
@@ -250,10 +256,10 @@ def _retired(unit: Unit, decision: Decision) -> Pairs:
             RELEASE,
             ReleaseState(release.state),
             ReleaseCommand.ROLL_BACK,
-            actor=decision.actor,
+            actor=rule_actor(decision.by, Scope.parse(release.scope)),
             facts=ReleaseFacts(),
         )
-        after = replace(release, state=ended.state.value, until_us=unit.now_us)
+        after = replace(release, state=ended.state.value, ended_us=unit.now_us)
         replaced.append((release, after))
     retired = lifecycle.advance(
         VERSION,

@@ -12,6 +12,7 @@ from change_control.watch.review import ReviewCommand, ReviewState
 from governance.deployment import Deployment
 from governance.errors import Conflict
 from governance.ledger.core import canonical
+from governance.operations.acting import acting
 from governance.operations.actor import Actor
 from governance.operations.operation import Operation, Request, Result
 from governance.operations.review.consequences import Decision, consequence_of
@@ -29,7 +30,7 @@ class DecideReview(Request):
     decision: ReviewCommand
     reason: str = Field(default="", max_length=4000)
     password: SecretStr
-    record_digest: str = Field(pattern="[0-9a-f]{64}")
+    record_digest: str = Field(pattern="^[0-9a-f]{64}$")
 
 
 class ReviewDecided(Result):
@@ -45,7 +46,7 @@ class ReviewDecided(Result):
 def decide_review(deployment: Deployment, actor: Actor, request: DecideReview) -> ReviewDecided:
     """Sign and decide; the table of the review's kind says who may and what follows."""
     signer = authenticate_again(deployment, actor, request.password.get_secret_value())
-    return deployment.pen.commit(lambda unit: _decide(unit, deployment, signer, request))
+    return acting(deployment, actor, lambda unit: _decide(unit, deployment, signer, request))
 
 
 def _decide(
@@ -95,7 +96,8 @@ def _permitted(
             next_step="keep it suspended, then release to the narrower scope",
         )
     reason_given = bool(request.reason.strip())
-    scope = scope_of(unit, review, deployment.home.config.organisation)
+    organisation = deployment.home.config.organisation
+    scope = scope_of(unit, review, request.decision, organisation)
     rules_actor = rule_actor(actor, scope)
     step = lifecycle.advance(
         table_of(review),
@@ -109,6 +111,7 @@ def _permitted(
         command=request.decision,
         to=step.state,
         actor=rules_actor,
+        by=actor,
         reason_given=reason_given,
     )
     return decision, step.signature_meaning

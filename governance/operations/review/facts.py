@@ -17,7 +17,13 @@ from change_control.watch.review import (
     ReviewState,
 )
 from governance.operations.actor import Actor
-from governance.operations.rules import approvers_needed, entry_in_force, entry_of, rule_actor
+from governance.operations.rules import (
+    MONITOR,
+    approvers_needed,
+    approvers_of_document,
+    entry_in_force,
+    rule_actor,
+)
 from governance.registry.records import ChangeRequest, Document, Finding, Hold, Review, Version
 from governance.storage.ports import Reader
 
@@ -31,10 +37,15 @@ def table_of(review: Review) -> ReviewLifecycle:
     return REVIEWS[ReviewKind(review.kind)]
 
 
-def scope_of(reader: Reader, review: Review, organisation: str) -> Scope:
-    """Return where the decision holds: the hold's scope, or the whole organisation."""
+def scope_of(reader: Reader, review: Review, command: ReviewCommand, organisation: str) -> Scope:
+    """Return where the decision holds: the hold's scope, or the whole organisation.
+
+    Retiring ends a version wherever it serves, so no role at one site suffices for it.
+    """
     hold = hold_of(reader, review)
-    return Scope.parse(hold.scope) if hold else Scope(organisation=organisation)
+    if hold is None or command is ReviewCommand.RETIRE:
+        return Scope(organisation=organisation)
+    return Scope.parse(hold.scope)
 
 
 def hold_of(reader: Reader, review: Review) -> Hold | None:
@@ -47,7 +58,7 @@ def review_facts(reader: Reader, review: Review, *, reason_given: bool) -> Revie
     """Return what the table of this review reads."""
     hold = hold_of(reader, review)
     return ReviewFacts(
-        author=_author(reader, review),
+        authors=_authors(reader, review),
         opened_by=review.opened_by,
         approvers_needed=_approvers_needed(reader, review),
         hold_open=hold is not None and hold.state != HoldState.LIFTED.value,
@@ -56,24 +67,38 @@ def review_facts(reader: Reader, review: Review, *, reason_given: bool) -> Revie
     )
 
 
-def _author(reader: Reader, review: Review) -> str:
+def _authors(reader: Reader, review: Review) -> frozenset[str]:
     if review.subject_type == "document":
-        return reader.require(Document, review.subject).author
+        return frozenset({reader.require(Document, review.subject).author})
     if review.subject_type == "change_request":
-        return reader.require(ChangeRequest, review.subject).author
+        return authors_of_change(reader, reader.require(ChangeRequest, review.subject))
+    hold = hold_of(reader, review)
+    if hold is not None:
+        return authors_of_suspended(reader, hold)
     finding = reader.require(Finding, review.subject)
-    return reader.require(Version, finding.version).registered_by
+    return frozenset({reader.require(Version, finding.version).registered_by})
+
+
+def authors_of_change(reader: Reader, change: ChangeRequest) -> frozenset[str]:
+    """Return who asked for the change and who trained its version: both made it (P6)."""
+    return frozenset({change.author, reader.require(Version, change.version).registered_by})
+
+
+def authors_of_suspended(reader: Reader, hold: Hold) -> frozenset[str]:
+    """Return who registered any version that the hold covers, and the person who placed it."""
+    if hold.version is not None:
+        covered = [reader.require(Version, hold.version)]
+    else:
+        covered = reader.find(Version, model=hold.model)
+    placer = {hold.placed_by} - {MONITOR.person}
+    return frozenset({version.registered_by for version in covered} | placer)
 
 
 def _approvers_needed(reader: Reader, review: Review) -> int:
     if review.kind == ReviewKind.FINDING.value:
         return 1
     if review.subject_type == "document":
-        document = reader.require(Document, review.subject)
-        if document.kind == "entry":
-            return approvers_needed(entry_of(reader, document))
-        entries = reader.find(Document, kind="entry", model=document.model)
-        return approvers_needed(entry_of(reader, entries[-1]))
+        return approvers_of_document(reader, reader.require(Document, review.subject))
     return approvers_needed(entry_in_force(reader, review.model))
 
 
@@ -91,12 +116,15 @@ def choices(reader: Reader, review: Review, *, actor: Actor, organisation: str) 
 
     The reason is taken as given, because the form asks for it; everything else is as it stands.
     """
-    known = lifecycle.options(
-        table_of(review),
-        ReviewState(review.state),
-        rule_actor(actor, scope_of(reader, review, organisation)),
-        review_facts(reader, review, reason_given=True),
-    )
+    facts = review_facts(reader, review, reason_given=True)
+
+    def known(command: ReviewCommand) -> list[lifecycle.Option[ReviewState, ReviewCommand]]:
+        scope = scope_of(reader, review, command, organisation)
+        found = lifecycle.options(
+            table_of(review), ReviewState(review.state), rule_actor(actor, scope), facts
+        )
+        return [option for option in found if option.command is command]
+
     offered = {
         *DECISIONS[ReviewKind(review.kind)],
         ReviewCommand.ENDORSE,
@@ -108,6 +136,7 @@ def choices(reader: Reader, review: Review, *, actor: Actor, organisation: str) 
             meaning=option.signature_meaning,
             refusal=option.refusal.reason if option.refusal else None,
         )
-        for option in known
-        if option.command in offered
+        for command in ReviewCommand
+        if command in offered
+        for option in known(command)
     ]

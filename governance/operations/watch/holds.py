@@ -7,17 +7,20 @@ from pydantic import Field, SecretStr
 from change_control import lifecycle
 from change_control.release.hold import HOLD, HoldCommand, HoldFacts, HoldState
 from change_control.scope import Scope
+from change_control.watch.review import ReviewState
 from governance.deployment import Deployment
-from governance.errors import Conflict
+from governance.errors import Conflict, InvalidInput, NotFound
 from governance.ledger.core import canonical
+from governance.operations.acting import acting
 from governance.operations.actor import Actor
 from governance.operations.operation import Operation, Request, Result
 from governance.operations.review.consequences import after_lift_step
+from governance.operations.review.facts import authors_of_suspended
 from governance.operations.rules import rule_actor
 from governance.operations.signing import authenticate_again, signature_of
 from governance.registry.digest import record_digest
-from governance.registry.records import Document, Hold, Version
-from governance.storage.ports import Body, Unit
+from governance.registry.records import Document, Hold, Review, Version
+from governance.storage.ports import Body, Reader, Unit
 
 
 class PlaceHold(Request):
@@ -26,7 +29,7 @@ class PlaceHold(Request):
     model: str
     version: str | None = None
     scope: str
-    cause: str = Field(pattern="[a-z][a-z_.]{2,60}")
+    cause: str = Field(pattern="^[a-z][a-z_.]{2,60}$")
     reason: str = Field(min_length=3, max_length=4000)
 
 
@@ -76,12 +79,9 @@ def place_hold(deployment: Deployment, actor: Actor, request: PlaceHold) -> Hold
 
     def write(unit: Unit) -> HoldLine:
         if not unit.find(Document, kind="entry", model=request.model):
-            raise Conflict(
-                "there is no model of this name",
-                next_step="see `vigil model list`",
-            )
+            raise NotFound("there is no model of this name", next_step="see `vigil model list`")
         if request.version is not None:
-            unit.require(Version, request.version)
+            _require_version(unit, request.version, model=request.model)
         hold = Hold(
             id=unit.next_id(Hold, prefix="H"),
             model=request.model,
@@ -103,7 +103,7 @@ def place_hold(deployment: Deployment, actor: Actor, request: PlaceHold) -> Hold
         )
         return _line(hold)
 
-    return deployment.pen.commit(write)
+    return acting(deployment, actor, write)
 
 
 def lift_hold(deployment: Deployment, actor: Actor, request: LiftHold) -> HoldLine:
@@ -112,11 +112,7 @@ def lift_hold(deployment: Deployment, actor: Actor, request: LiftHold) -> HoldLi
 
     def write(unit: Unit) -> HoldLine:
         hold = unit.require(Hold, request.hold)
-        if hold.review is not None:
-            raise Conflict(
-                f"{hold.id} belongs to the review {hold.review}",
-                next_step=f"decide {hold.review}: `vigil review decide {hold.review} reinstate`",
-            )
+        _require_decided(unit, hold)
         first = hold.state == HoldState.OPEN.value
         step = lifecycle.advance(
             HOLD,
@@ -124,7 +120,7 @@ def lift_hold(deployment: Deployment, actor: Actor, request: LiftHold) -> HoldLi
             HoldCommand.SIGN_LIFT if first else HoldCommand.LIFT,
             actor=rule_actor(actor, Scope.parse(hold.scope)),
             facts=HoldFacts(
-                author=hold.placed_by if hold.version is None else _registrar(unit, hold.version),
+                authors=authors_of_suspended(unit, hold),
                 first_signer=hold.first_signer,
                 reason_given=bool(request.reason.strip()),
             ),
@@ -153,11 +149,27 @@ def lift_hold(deployment: Deployment, actor: Actor, request: LiftHold) -> HoldLi
         )
         return _line(after)
 
-    return deployment.pen.commit(write)
+    return acting(deployment, actor, write)
 
 
-def _registrar(unit: Unit, version: str) -> str:
-    return unit.require(Version, version).registered_by
+def _require_version(reader: Reader, version: str, *, model: str) -> None:
+    """Refuse a hold that would suspend nothing, because its version is another model's."""
+    if reader.require(Version, version).model != model:
+        raise InvalidInput(
+            "version: it is not a version of that model",
+            next_step="see `vigil model list`, or leave the version out to suspend all of them",
+        )
+
+
+def _require_decided(reader: Reader, hold: Hold) -> None:
+    """Refuse to go round a review that still waits; what it kept suspended can be lifted later."""
+    if hold.review is None:
+        return
+    if reader.require(Review, hold.review).state != ReviewState.DECIDED.value:
+        raise Conflict(
+            f"{hold.id} belongs to the review {hold.review}, which nobody has decided",
+            next_step=f"decide {hold.review}: `vigil review decide {hold.review} reinstate`",
+        )
 
 
 def list_holds(deployment: Deployment, actor: Actor, _request: ListHolds) -> Holds:

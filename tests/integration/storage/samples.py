@@ -119,7 +119,6 @@ RECORDS: tuple[Record, ...] = (
         version="forecasting/1",
         state="draft",
         author="ana",
-        summary="first",
         plan="plan:forecasting:1",
         modification="retrain",
         evidence=None,

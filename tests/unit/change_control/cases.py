@@ -30,10 +30,10 @@ BY_NAME: Final[dict[str, AnyLifecycle]] = {table.name: table for table in LIFECY
 
 _GOOD: Final[dict[str, Any]] = {
     "document": DocumentFacts(
-        author=AUTHOR, successor_in_force=True, active_releases=0, reason_given=True
+        authors=frozenset({AUTHOR}), successor_in_force=True, active_releases=0, reason_given=True
     ),
     "change request": ChangeFacts(
-        author=AUTHOR,
+        authors=frozenset({AUTHOR}),
         plan_in_force_us=1,
         submitted_us=2,
         change_class=ChangeClass.IN_PLAN,
@@ -50,12 +50,20 @@ _GOOD: Final[dict[str, Any]] = {
         now_us=10,
         until_us=10,
     ),
-    "hold": HoldFacts(author=AUTHOR, first_signer=FIRST, reason_given=True),
+    "hold": HoldFacts(authors=frozenset({AUTHOR}), first_signer=FIRST, reason_given=True),
     "approval review": ReviewFacts(
-        author=AUTHOR, opened_by=OPENER, reason_given=True, first_signer=FIRST, subject_settled=True
+        authors=frozenset({AUTHOR}),
+        opened_by=OPENER,
+        reason_given=True,
+        first_signer=FIRST,
+        subject_settled=True,
     ),
     "finding review": ReviewFacts(
-        author=AUTHOR, opened_by=OPENER, reason_given=True, first_signer=FIRST, hold_open=True
+        authors=frozenset({AUTHOR}),
+        opened_by=OPENER,
+        reason_given=True,
+        first_signer=FIRST,
+        hold_open=True,
     ),
 }
 

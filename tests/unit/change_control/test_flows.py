@@ -190,13 +190,13 @@ def test_a_pipeline_does_not_submit_what_the_plan_leaves_to_people() -> None:
 
 @pytest.mark.requirement("P6")
 def test_the_author_brings_no_document_into_force_whatever_their_roles() -> None:
-    with pytest.raises(FourEyes, match="ada is the author"):
+    with pytest.raises(FourEyes, match="ada is an author"):
         advance(
             DOCUMENT,
             DocumentState.REGISTERED,
             DocumentCommand.APPROVE,
             actor=person(*Role, name=AUTHOR),
-            facts=DocumentFacts(author=AUTHOR),
+            facts=DocumentFacts(authors=frozenset({AUTHOR})),
         )
 
 
@@ -206,7 +206,7 @@ def test_approval_of_a_document_is_signed_as_approved() -> None:
         DocumentState.REGISTERED,
         DocumentCommand.APPROVE,
         actor=person(Role.REVIEWER),
-        facts=DocumentFacts(author=AUTHOR),
+        facts=DocumentFacts(authors=frozenset({AUTHOR})),
     )
     assert step.signature_meaning is SignatureMeaning.APPROVED
 
@@ -220,7 +220,7 @@ def test_a_document_out_of_force_never_comes_back(state: DocumentState) -> None:
                 state,
                 command,
                 actor=person(*Role),
-                facts=DocumentFacts(author=AUTHOR, successor_in_force=True),
+                facts=DocumentFacts(authors=frozenset({AUTHOR}), successor_in_force=True),
             )
 
 
@@ -319,7 +319,7 @@ def lift(state: HoldState, command: HoldCommand, name: str, facts: HoldFacts) ->
 
 @pytest.mark.requirement("P6")
 def test_a_hold_is_lifted_by_two_different_people() -> None:
-    facts = HoldFacts(author=AUTHOR, reason_given=True)
+    facts = HoldFacts(authors=frozenset({AUTHOR}), reason_given=True)
     state = lift(HoldState.OPEN, HoldCommand.SIGN_LIFT, "bo", facts)
     assert state is HoldState.LIFT_SIGNED
     signed = replace(facts, first_signer="bo")
@@ -329,7 +329,7 @@ def test_a_hold_is_lifted_by_two_different_people() -> None:
 @pytest.mark.parametrize("second", ["bo", AUTHOR])
 @pytest.mark.requirement("P6")
 def test_a_hold_is_not_lifted_by_one_person_twice_nor_by_the_author(second: str) -> None:
-    facts = HoldFacts(author=AUTHOR, first_signer="bo", reason_given=True)
+    facts = HoldFacts(authors=frozenset({AUTHOR}), first_signer="bo", reason_given=True)
     with pytest.raises(FourEyes):
         lift(HoldState.LIFT_SIGNED, HoldCommand.LIFT, second, facts)
 

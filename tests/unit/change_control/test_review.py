@@ -21,7 +21,9 @@ from change_control.watch.review import (
 )
 from tests.unit.change_control.cases import AUTHOR, OPENER, person, service
 
-FACTS = ReviewFacts(author=AUTHOR, opened_by=OPENER, hold_open=True, reason_given=True)
+FACTS = ReviewFacts(
+    authors=frozenset({AUTHOR}), opened_by=OPENER, hold_open=True, reason_given=True
+)
 APPROVALS = (ReviewKind.DOCUMENT_APPROVAL, ReviewKind.RELEASE_APPROVAL)
 
 

@@ -302,7 +302,7 @@ def test_what_people_wrote_is_text(desk: SampleDesk) -> None:
 
     planted = "<script>alert(1)</script>"
     desk._reader._stored = [
-        replace(one, summary=planted) if isinstance(one, ChangeRequest) else one
+        replace(one, modification=planted) if isinstance(one, ChangeRequest) else one
         for one in desk._reader._stored
     ]
     with client_of(desk) as client:

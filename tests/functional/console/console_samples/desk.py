@@ -187,7 +187,7 @@ class SampleDesk:
             ReviewState(review.state),
             lifecycle.Actor(person=actor.person, roles=actor.roles(scope)),
             ReviewFacts(
-                author=records.AUTHOR,
+                authors=frozenset({records.AUTHOR}),
                 opened_by=review.opened_by,
                 hold_open=review.kind == "finding",
                 reason_given=True,

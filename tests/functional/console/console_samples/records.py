@@ -8,6 +8,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+from change_control.watch.monitoring import parse_monitoring_plan
 from console_samples import report
 from governance.registry.records import (
     ChangeRequest,
@@ -26,6 +27,7 @@ from governance.registry.records import (
     Signature,
     Version,
 )
+from tests.support.project import ROOT
 
 NOW_US = 1_772_816_400_000_000  # 2026-03-06 17:00 UTC
 DAY_US = 86_400_000_000
@@ -97,7 +99,7 @@ def monitor_record() -> dict[str, Any]:
         )
     fired = next(step["month"] for step in path if float(step["up"]) > 3.1)
     return {
-        "monitor": "forecast-error",
+        "about": {"monitor": "forecast-error", "scope": SCOPE, "planted": True},
         "run": {
             "path": path,
             "fired_at": fired,
@@ -107,6 +109,11 @@ def monitor_record() -> dict[str, Any]:
             "reason": "More was dispensed than forecast: the upper sum passed its limit.",
         },
     }
+
+
+def monitoring_plan() -> dict[str, Any]:
+    text = (ROOT / "tests/unit/change_control/examples/monitoring.yaml").read_text("utf-8")
+    return parse_monitoring_plan(text).as_record()
 
 
 def _digest(content: bytes) -> str:
@@ -126,6 +133,7 @@ def everything() -> tuple[list[Record], dict[str, bytes]]:
             ("evidence", report.evidence()),
             ("first", report.evidence(grouped=False)),
             ("monitor", monitor_record()),
+            ("monitoring", monitoring_plan()),
         )
     }
     digests = {name: _digest(content) for name, content in contents.items()}
@@ -239,6 +247,7 @@ def _governed(digests: Mapping[str, str]) -> list[Record]:
     return [
         _document("entry", 1, digests["entry"], "in_force", days=120),
         _document("plan", 1, digests["plan"], "in_force", days=119),
+        _document("monitoring", 1, digests["monitoring"], "in_force", days=118),
         _document("plan", 2, _digest(b"plan 2"), "registered", days=3),
         _signature(
             "S-1", kind="document", record="entry:forecasting:1", digest=digests["entry"], days=119
@@ -268,7 +277,6 @@ def _governed(digests: Mapping[str, str]) -> list[Record]:
             version="forecasting/1",
             state="approved",
             author=AUTHOR,
-            summary="First version",
             plan="plan:forecasting:1",
             evidence="E-1",
             verdict="pass",
@@ -283,7 +291,6 @@ def _governed(digests: Mapping[str, str]) -> list[Record]:
             version="forecasting/2",
             state="under_review",
             author=AUTHOR,
-            summary="Fit again on the months to June 2008",
             plan="plan:forecasting:1",
             evidence="E-2",
             verdict="insufficient",
