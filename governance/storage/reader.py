@@ -7,12 +7,12 @@ from contextlib import AbstractContextManager, contextmanager
 from hashlib import sha256
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Engine, RowMapping, Select, select
+from sqlalchemy import Connection, Engine, RowMapping, Select, func, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from governance.errors import NotFound
 from governance.ledger.core.errors import LedgerTampered
-from governance.ledger.store.tables import BlobRow, Row
+from governance.ledger.store.tables import BlobRow, EntryRow, Row
 from governance.registry.records import Record
 from governance.storage.errors import audit_unavailable
 from governance.storage.ports import OutcomeRow, Reader
@@ -23,6 +23,7 @@ from governance.storage.tables import table_of
 R = TypeVar("R", bound=Record)
 
 _BLOB = Row.metadata.tables[BlobRow.__tablename__]
+_ENTRY = Row.metadata.tables[EntryRow.__tablename__]
 _OUTCOME = Row.metadata.tables[OutcomeTableRow.__tablename__]
 
 
@@ -70,6 +71,10 @@ class SqlReader:
         if sha256(content).hexdigest() != digest:
             raise LedgerTampered(f"the stored content of {digest} is not what was stored")
         return bytes(content)
+
+    def last_seq(self) -> int:
+        """Return the ledger position of the last entry in this state."""
+        return int(self.connection.execute(select(func.max(_ENTRY.c.seq))).scalar_one())
 
     def outcomes(self, *, model: str, through_month: str | None = None) -> list[OutcomeRow]:
         """Return the model's outcome rows in the order in which they were recorded."""
