@@ -239,11 +239,19 @@ def calibrate_trigger(
     )
 
 
-def run_trigger(trigger: Trigger, errors_by_month: Mapping[Month, float]) -> TriggerRun:
+def run_trigger(
+    trigger: Trigger,
+    errors_by_month: Mapping[Month, float],
+    *,
+    minimum_months: int = 1,
+    already: int = 0,
+) -> TriggerRun:
     """Return the run of `trigger` over consecutive months, in time order.
 
-    Fired = fail. No month yet, or an all-clear beyond the declared months = insufficient. Raises
-    TriggerMalformed for a gap: a month without an outcome must be explained, not skipped (P12).
+    `already` months of the same forecast lie before the first one, where the sums begin anew.
+    Fired = fail. Otherwise fewer than `minimum_months`, or an all-clear beyond the declared months
+    of the forecast = insufficient (P8). Raises TriggerMalformed for a gap: a month without an
+    outcome must be explained, not skipped (P12).
     """
     import math
 
@@ -260,7 +268,7 @@ def run_trigger(trigger: Trigger, errors_by_month: Mapping[Month, float]) -> Tri
         up, down = max(0.0, up + x - trigger.reference), max(0.0, down - x - trigger.reference)
         path.append(TriggerStep(month=month, standardised=x, up=up, down=down))
     fired = next((one for one in path if max(one.up, one.down) > trigger.limit), None)
-    verdict, reason = _verdict(trigger, path, fired)
+    verdict, reason = _verdict(trigger, path, fired, minimum=minimum_months, already=already)
     return TriggerRun(
         path=tuple(path),
         fired_at=None if fired is None else fired.month,
@@ -273,7 +281,12 @@ def run_trigger(trigger: Trigger, errors_by_month: Mapping[Month, float]) -> Tri
 
 
 def _verdict(
-    trigger: Trigger, path: list[TriggerStep], fired: TriggerStep | None
+    trigger: Trigger,
+    path: list[TriggerStep],
+    fired: TriggerStep | None,
+    *,
+    minimum: int,
+    already: int,
 ) -> tuple[Verdict, str]:
     limit = _text(trigger.limit)
     if fired is not None:
@@ -281,10 +294,13 @@ def _verdict(
         return Verdict.FAIL, f"In {fired.month} the sum of {side} forecast passed {limit}."
     if not path:
         return Verdict.INSUFFICIENT, "No outcome has arrived yet."
-    if len(path) > trigger.months:
+    if len(path) < minimum:
+        return Verdict.INSUFFICIENT, f"{len(path)} months are fewer than the {minimum} needed."
+    months = already + len(path)
+    if months > trigger.months:
         return (
             Verdict.INSUFFICIENT,
-            f"{len(path)} months exceed the {trigger.months} the limit was calibrated for.",
+            f"{months} months exceed the {trigger.months} the limit was calibrated for.",
         )
     return Verdict.PASS, f"After {len(path)} months neither sum has passed {limit}."
 

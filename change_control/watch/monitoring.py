@@ -69,6 +69,7 @@ class TriggerParameters(DocumentPart):
     false_alarm_rate: Proportion
     """Probability that a stable process fires within `months`."""
     months: Count
+    """Months of a released path that the rate speaks for; the stable paths are as long."""
     minimum_months: Count
     """Matured months needed before the monitor says anything but insufficient (P8)."""
     interval_coverage: Proportion
@@ -84,6 +85,8 @@ class TriggerParameters(DocumentPart):
     def _can_be_calibrated(self) -> Self:
         if self.minimum_months > self.months:
             raise ValueError("`minimum_months` is above `months`")
+        if self.stable.months % self.months:
+            raise ValueError("the stable period is not a whole number of paths of `months` months")
         if self.replicates * self.false_alarm_rate < MINIMUM_TAIL:
             raise ValueError("these replicates are too few to fix the tail of this rate")
         if self.expected_block_months > self.stable.months // 2:
@@ -92,7 +95,7 @@ class TriggerParameters(DocumentPart):
 
 
 class Recovery(DocumentPart):
-    """When a finding counts as over; ending a hold still takes two people."""
+    """What reviewers look for before they reinstate. No program applies it: two people decide."""
 
     quiet_months: Count
     rule: Text

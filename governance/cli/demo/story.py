@@ -26,8 +26,8 @@ from models.forecasting.loader import load_totals
 
 MODEL: Final = "forecasting"
 ORIGIN: Final = Month.parse("2004-06")
-QUIET_UNTIL: Final = Month.parse("2005-06")
-KNOWN_UNTIL: Final = Month.parse("2005-12")
+QUIET_UNTIL: Final = Month.parse("2005-03")
+KNOWN_UNTIL: Final = Month.parse("2005-06")
 
 
 class StoryWentWrong(GovernanceError):
@@ -142,10 +142,12 @@ class Story:
             told(f"receipt verified offline: entry {proved.seq} of {proved.size}, {proved.stage}")
 
     def _watch(self) -> None:
-        with self.telling.step(f"A year of outcomes, to {QUIET_UNTIL}: quiet") as told:
+        with self.telling.step(f"Nine months of outcomes, to {QUIET_UNTIL}: quiet") as told:
             self._import(ORIGIN.plus(1), QUIET_UNTIL)
             self._run(told, fires=False)
-        with self.telling.step(f"Half a year more, to {KNOWN_UNTIL}: a real fall is found") as told:
+        with self.telling.step(
+            f"Three months more, to {KNOWN_UNTIL}: a real fall is found"
+        ) as told:
             self._import(QUIET_UNTIL.plus(1), KNOWN_UNTIL)
             self._run(told, fires=True)
 

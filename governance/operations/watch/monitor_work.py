@@ -1,8 +1,12 @@
 """The computation of a monitor run: bytes in, bytes out, in whichever process computes.
 
-The trigger is calibrated on the stable period that the plan names, with the plan's seed, and then
-run over the months since the forecast origin whose outcomes are known for every series. What is
-compared with the outcomes are the paths of the released artifact itself, not a refit.
+The trigger is calibrated on the stable period that the plan names, with the plan's seed, on paths
+as long as the months that its rate is declared for: a path's steps are of the same kind as those of
+the released path that it judges. It is then run over the months since
+the forecast origin whose outcomes are known for every series, or since the month that people have
+decided upon. What is compared with the outcomes are the paths of the released artifact itself, not
+a refit. The report names what decided: the instant that makes months mature, the deliveries, the
+month after which the sums begin.
 
 A report is permanent and the bodies of outcomes are erasable, so it repeats only what it compared:
 values of the watched population's own series in the compared months, never another word (P13).
@@ -11,7 +15,7 @@ values of the watched population's own series in the compared months, never anot
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from audits.conformal import ConformalSpread
@@ -44,9 +48,15 @@ class PopulationUnknown(GovernanceError):
     http_status = 422
 
 
+class StablePeriodUnseen(GovernanceError):
+    """The stable period of a monitor reaches past the forecast origin (P9)."""
+
+    code = "monitor.stable_period_unseen"
+    http_status = 422
+
+
 FORMAT: Final = "monitor-report/1"
-YEAR: Final = 12
-_NOT_REPORTED: Final = frozenset({"outcomes", "now_us"})
+_NOT_REPORTED: Final = frozenset({"outcomes", "restart_after"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,6 +69,8 @@ class Task:
     table: Mapping[str, Json]
     outcomes: Mapping[tuple[str, Month], float]
     now_us: int
+    # Monitor -> the month that people have decided upon: the sums begin anew after it.
+    restart_after: Mapping[str, Month] = field(default_factory=dict)
 
 
 def watch(*, panel: bytes, artifact: bytes, plan: bytes, job: bytes) -> list[bytes]:
@@ -73,6 +85,10 @@ def watch(*, panel: bytes, artifact: bytes, plan: bytes, job: bytes) -> list[byt
         table=_mapping(canonical.loads(artifact)),
         outcomes=_latest(asked["outcomes"]),
         now_us=int(str(asked["now_us"])),
+        restart_after={
+            monitor: Month.parse(str(month))
+            for monitor, month in _mapping(asked["restart_after"]).items()
+        },
     )
     point = point_forecaster()
     spread = conformal_spread(task.history, point)
@@ -83,7 +99,15 @@ def _watched(task: Task, monitor: Monitor, point: Forecaster, spread: ConformalS
     series = _population(task.history, monitor.population)
     months = _months(series, task)
     trigger = _calibrated(series, monitor, point, spread)
-    run = run_trigger(trigger, _errors(series, task, months, monitor, spread))
+    seen = _errors(series, task, months, monitor, spread)
+    restart = task.restart_after.get(monitor.id, series.end)
+    errors = {month: error for month, error in seen.items() if month > restart}
+    run = run_trigger(
+        trigger,
+        errors,
+        minimum_months=monitor.trigger.minimum_months,
+        already=len(seen) - len(errors),
+    )
     return canonical.dumps(_report(task, monitor, trigger, run, series=series, months=months))
 
 
@@ -101,13 +125,20 @@ def _population(history: Panel, population: str) -> Panel:
 def _calibrated(
     series: Panel, monitor: Monitor, point: Forecaster, spread: ConformalSpread
 ) -> Trigger:
-    """Calibrate on paths that start anew each year, so that each stable month is seen once."""
+    """Calibrate on paths of the declared length, so that each stable month is seen once."""
     import numpy as np
 
     numbers = monitor.trigger
     first = Month.parse(str(numbers.stable.first_month))
-    starts = tuple(first.plus(months - 1) for months in range(0, numbers.stable.months, YEAR))
-    errors = evaluate(series, forecaster=point, origins=starts, horizon=YEAR)
+    if first.plus(numbers.stable.months - 1) > series.end:
+        raise StablePeriodUnseen(
+            f"the stable period of {monitor.id} goes on after {series.end}, where the data end",
+            next_step="register a monitoring plan whose stable period ends by the forecast origin",
+        )
+    starts = tuple(
+        first.plus(months - 1) for months in range(0, numbers.stable.months, numbers.months)
+    )
+    errors = evaluate(series, forecaster=point, origins=starts, horizon=numbers.months)
     stable = monthly_errors(errors, spread, coverage=str(numbers.interval_coverage))
     return calibrate_trigger(
         Stable.of(stable, expected_block=numbers.expected_block_months),
@@ -194,12 +225,14 @@ def _report(
     series: Panel,
     months: list[Month],
 ) -> dict[str, Json]:
+    restart = task.restart_after.get(monitor.id)
     return {
         "format": FORMAT,
         "about": {**task.about, "monitor": monitor.id},
         "population": monitor.population,
         "origin": task.table["origin"],
         "through_month": str(months[-1]) if months else task.table["origin"],
+        "restart_after": str(restart) if restart else None,
         "trigger": trigger.as_record(),
         "run": run.as_record(),
         "fired_at": str(run.fired_at) if run.fired_at else None,

@@ -391,3 +391,23 @@ def test_limit_belongs_to_the_trigger_not_to_the_run() -> None:
     run = run_trigger(replace(trigger(), limit=100.0), by_month([9.0] * 12))
     assert run.limit == 100.0
     assert run.verdict is Verdict.PASS
+
+
+def test_fewer_months_than_the_minimum_are_no_all_clear() -> None:
+    run = run_trigger(trigger(), by_month([1.0, 1.0]), minimum_months=3)
+    assert (run.verdict, run.reason) == (
+        Verdict.INSUFFICIENT,
+        "2 months are fewer than the 3 needed.",
+    )
+    assert run_trigger(trigger(), by_month([1.0] * 3), minimum_months=3).verdict is Verdict.PASS
+
+
+def test_what_fires_before_the_minimum_has_fired() -> None:
+    run = run_trigger(trigger(), by_month([100.0]), minimum_months=3)
+    assert run.verdict is Verdict.FAIL
+
+
+def test_months_before_the_sums_began_count_against_the_declared_ones() -> None:
+    quiet = by_month([1.0] * 3)
+    assert run_trigger(trigger(months=12), quiet, already=9).verdict is Verdict.PASS
+    assert run_trigger(trigger(months=12), quiet, already=10).verdict is Verdict.INSUFFICIENT

@@ -110,6 +110,7 @@ def test_an_unknown_field_is_refused(path: str) -> None:
             id="tail that the replicates cannot fix",
         ),
         pytest.param(f"{TRIGGER}.minimum_months", 25, TRIGGER, "above", id="speaks too late"),
+        pytest.param(f"{TRIGGER}.months", 20, TRIGGER, "whole number of paths", id="odd path"),
         pytest.param(
             f"{TRIGGER}.expected_block_months", 40, TRIGGER, "two expected blocks", id="long block"
         ),

@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+import json
 from types import SimpleNamespace
 from typing import Any, cast
 
+import pytest
+
 from audits.criteria import Verdict
 from audits.series import Month, MonthlySeries, Panel
-from governance.operations.watch.monitor_work import Task, _report
+from governance.operations.watch import monitor_work
+from governance.operations.watch.monitor_work import (
+    StablePeriodUnseen,
+    Task,
+    _calibrated,
+    _report,
+)
 
 JULY, AUGUST = Month.parse("2005-07"), Month.parse("2005-08")
 
@@ -48,3 +57,51 @@ def test_it_names_no_month_that_was_not_compared() -> None:
     outcomes = {("L01/General", JULY): 5.0, ("L01/General", AUGUST): 6.0}
     assert [row["month"] for row in report(outcomes, [JULY])["outcomes"]] == ["2005-07"]
     assert report(outcomes, [])["outcomes"] == []
+
+
+def test_it_says_after_which_month_the_sums_began_anew() -> None:
+    assert report({}, [])["restart_after"] is None
+
+
+def test_sums_that_begin_anew_see_no_month_that_was_decided_upon(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    seen: dict[str, Any] = {}
+
+    def run(_trigger: object, errors: dict[Month, float], **numbers: int) -> Any:
+        seen.update(errors=errors, **numbers)
+        return SimpleNamespace(as_record=dict, fired_at=None, verdict=Verdict.PASS)
+
+    errors = {JULY: 9.0, AUGUST: 0.1}
+    monkeypatch.setattr(monitor_work, "run_trigger", run)
+    monkeypatch.setattr(monitor_work, "_errors", lambda *_: errors)
+    monkeypatch.setattr(monitor_work, "_months", lambda *_: [JULY, AUGUST])
+    monkeypatch.setattr(monitor_work, "_calibrated", lambda *_: SimpleNamespace(as_record=dict))
+    key = "L01/General"
+    task = Task(
+        about={},
+        plan=cast("Any", None),
+        history=Panel(series=(one(key, "General"),)),
+        table={"origin": "2005-06", "series": {}},
+        outcomes={(key, JULY): 5.0, (key, AUGUST): 5.0},
+        now_us=0,
+        restart_after={"error-general": JULY},
+    )
+    monitor = SimpleNamespace(
+        id="error-general", population="General", trigger=SimpleNamespace(minimum_months=3)
+    )
+    content = monitor_work._watched(task, cast("Any", monitor), cast("Any", None), cast("Any", 0))
+    assert seen == {"errors": {AUGUST: 0.1}, "minimum_months": 3, "already": 1}
+    assert json.loads(content)["restart_after"] == "2005-07"
+
+
+def test_a_stable_period_after_the_forecast_origin_is_refused() -> None:
+    stable = SimpleNamespace(first_month="2001-07", months=60)
+    monitor = SimpleNamespace(id="m", trigger=SimpleNamespace(stable=stable, months=12))
+    with pytest.raises(StablePeriodUnseen):
+        _calibrated(
+            Panel(series=(one("L01/General", "General"),)),
+            cast("Any", monitor),
+            cast("Any", None),
+            cast("Any", None),
+        )
