@@ -7,17 +7,9 @@ from dataclasses import dataclass
 
 from governance.console.desk import LedgerHead
 from governance.operations.inspect.worklist import WorkItem
-from governance.registry.records import Hold, MonitorRun, Review
+from governance.operations.watch.monitor_status import MonitorState, states
+from governance.registry.records import Hold, Review
 from governance.storage.ports import Reader
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LateMonitor:
-    """A monitor whose next run is due and has not come: silence is a finding (P12)."""
-
-    model: str
-    monitor: str
-    last: MonitorRun
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,7 +19,7 @@ class HomeView:
     mine: tuple[WorkItem, ...]
     others: tuple[WorkItem, ...]
     overdue: tuple[WorkItem, ...]
-    late_monitors: tuple[LateMonitor, ...]
+    late_monitors: tuple[MonitorState, ...]
     holds: tuple[Hold, ...]
     decided: tuple[Review, ...]
     head: LedgerHead
@@ -48,11 +40,6 @@ def home_view(
     )
 
 
-def late_monitors(reader: Reader, *, now_us: int) -> tuple[LateMonitor, ...]:
-    """Return the monitors whose last run promised a next one before now."""
-    last = {(run.model, run.monitor): run for run in reader.find(MonitorRun)}
-    return tuple(
-        LateMonitor(model=model, monitor=monitor, last=run)
-        for (model, monitor), run in sorted(last.items())
-        if run.next_due_us < now_us
-    )
+def late_monitors(reader: Reader, *, now_us: int) -> tuple[MonitorState, ...]:
+    """Return the monitors that owe a run: silence is a finding (P12)."""
+    return tuple(state for state in states(reader, now_us=now_us) if state.overdue)

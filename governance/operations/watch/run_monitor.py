@@ -9,45 +9,37 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from audits.estimate import Json
-from change_control import lifecycle
 from change_control.change.documents import DocumentKind
-from change_control.release.hold import HOLD, HoldCommand, HoldFacts, HoldState
 from change_control.release.release import ReleaseMode, ReleaseState
 from change_control.roles import Role
 from change_control.scope import Scope
-from change_control.watch import obligation
-from change_control.watch.monitoring import (
-    Monitor,
-    MonitoringPlan,
-    monitoring_plan_from_record,
-)
-from change_control.watch.obligation import FindingKind, Obligation, obligation_of
-from change_control.watch.review import ReviewKind, ReviewState
+from change_control.watch.monitoring import Monitor, MonitoringPlan
+from change_control.watch.obligation import FindingKind
 from governance.adapters.model_store import read_artifact
-from governance.clock import DAY_US
 from governance.deployment import Deployment
 from governance.errors import Conflict
 from governance.ledger.core import canonical
+from governance.operations.acting import acting
 from governance.operations.actor import Actor
 from governance.operations.operation import Operation, Request, Result
-from governance.operations.rules import MONITOR, require_in_force
+from governance.operations.rules import require_in_force
+from governance.operations.watch.check_overdue import raise_overdue
 from governance.operations.watch.known_outcomes import outcomes_for
+from governance.operations.watch.monitor_status import next_due_us, plan_of
 from governance.operations.watch.monitor_work import watch
+from governance.operations.watch.raised import Raised, raise_finding
+from governance.operations.watch.watched_before import is_new, restart_after
 from governance.registry.records import (
     Dataset,
     Document,
-    Finding,
-    Hold,
     MonitorRun,
-    Record,
+    OutcomeBatch,
     Release,
-    Review,
     Version,
 )
 from governance.storage.ports import Reader, Unit
 
-_RUNNERS = frozenset({Role.MODEL_OWNER, Role.REVIEWER, Role.SAFETY_OFFICER})
-MONTH_DAYS = 31
+RUNNERS = frozenset({Role.MODEL_OWNER, Role.REVIEWER, Role.SAFETY_OFFICER})
 
 
 class RunMonitor(Request):
@@ -65,6 +57,8 @@ class MonitorLine(Result):
     version: str
     release: str
     verdict: str
+    reason: str
+    planted: bool
     through_month: str
     fired_at: str | None
     finding: str | None
@@ -98,14 +92,27 @@ class Watched:
             raise RuntimeError("a monitor wrote a report that is not an object")
         return dict(report)
 
+    @property
+    def reason(self) -> str:
+        """The verdict in a sentence."""
+        run = self.report.get("run")
+        return str(run["reason"]) if isinstance(run, dict) else ""
+
+    @property
+    def planted(self) -> bool:
+        """Whether a demonstration made up outcomes that were read."""
+        about = self.report["about"]
+        return isinstance(about, dict) and about.get("planted") is True
+
 
 def run_monitor(deployment: Deployment, actor: Actor, request: RunMonitor) -> MonitorRuns:
     """Run every monitor of the plan over every version in full release."""
     scope = Scope(organisation=deployment.home.config.organisation)
-    actor.require(_RUNNERS, scope, act="run monitors")
+    actor.require(RUNNERS, scope, act="run monitors")
+    raise_overdue(deployment, model=request.model)  # a run that comes late was silence before
     watched = _watch_all(deployment, request)
     lines = [
-        deployment.pen.commit(lambda unit, one=one: _store(unit, actor, one))  # type: ignore[misc]
+        acting(deployment, actor, lambda unit, one=one: _store(unit, actor, one))  # type: ignore[misc]
         for one in watched
     ]
     return MonitorRuns(runs=lines)
@@ -130,25 +137,21 @@ def _watch_all(deployment: Deployment, request: RunMonitor) -> list[Watched]:
             (release, _inputs(reader, deployment, release, plan, request.through))
             for release in releases
         ]
-        size, _root = deployment.ledger.head()
+        # The same state as the rows: what an entry recorded meanwhile was not read.
+        through_seq = reader.last_seq()
     return [
         Watched(
             release=release,
             plan=document,
             monitor=monitor,
             content=content,
-            through_seq=size - 1,
+            through_seq=through_seq,
         )
         for release, inputs in jobs
         for monitor, content in zip(
             plan.monitors, deployment.compute.run(watch, **inputs), strict=True
         )
     ]
-
-
-def plan_of(reader: Reader, document: Document) -> MonitoringPlan:
-    """Return the monitoring plan that the document holds."""
-    return monitoring_plan_from_record(canonical.loads(reader.blob(document.digest)))
 
 
 def _inputs(
@@ -161,7 +164,16 @@ def _inputs(
     version = reader.require(Version, release.version)
     dataset = reader.require(Dataset, version.dataset)
     outcomes = outcomes_for(reader, release, through=through)
-    batches: list[Json] = [*sorted({row.batch for row in outcomes})]
+    batches = [reader.require(OutcomeBatch, name) for name in {row.batch for row in outcomes}]
+    listed: list[Json] = [
+        {"batch": batch.id, "planted": batch.planted}
+        for batch in sorted(batches, key=lambda batch: (batch.known_us, batch.id))
+    ]
+    restarts: dict[str, Json] = {
+        monitor.id: month
+        for monitor in plan.monitors
+        if (month := restart_after(reader, release, monitor.id)) is not None
+    }
     return {
         "panel": reader.blob(dataset.digest),
         "artifact": read_artifact(
@@ -172,9 +184,13 @@ def _inputs(
             {
                 "model": release.model,
                 "version": version.id,
+                "release": release.id,
+                "scope": release.scope,
                 "artifact_sha256": version.digest,
                 "dataset_sha256": dataset.digest,
-                "batches": batches,
+                "batches": listed,
+                "planted": any(batch.planted for batch in batches),
+                "restart_after": restarts,
                 "now_us": deployment.clock.now_us(),
                 "outcomes": [
                     {"series": row.series, "month": row.month, "value": row.value}
@@ -200,9 +216,9 @@ def _store(unit: Unit, actor: Actor, watched: Watched) -> MonitorLine:
         verdict=str(report["verdict"]),
         run_by=actor.person,
         run_us=unit.now_us,
-        next_due_us=unit.now_us + _grace_days(unit, watched) * DAY_US,
+        next_due_us=next_due_us(plan_of(unit, watched.plan), after_us=unit.now_us),
     )
-    raised = _raised(unit, run, watched) if fired and _is_new(unit, watched) else None
+    raised = _raised(unit, run, watched) if fired else None
     unit.record(
         kind="monitor.ran",
         actor=actor.person,
@@ -214,6 +230,8 @@ def _store(unit: Unit, actor: Actor, watched: Watched) -> MonitorLine:
         version=run.version,
         release=watched.release.id,
         verdict=run.verdict,
+        reason=watched.reason,
+        planted=watched.planted,
         through_month=run.through_month,
         fired_at=str(report["fired_at"]) if fired else None,
         finding=raised.finding.id if raised else None,
@@ -224,103 +242,26 @@ def _store(unit: Unit, actor: Actor, watched: Watched) -> MonitorLine:
     )
 
 
-def _grace_days(reader: Reader, watched: Watched) -> int:
-    return MONTH_DAYS + plan_of(reader, watched.plan).cadence.grace_days
-
-
-def _is_new(reader: Reader, watched: Watched) -> bool:
-    """Whether this monitor has no undecided finding on this version already."""
-    return not any(
-        reader.require(Review, finding.review).state != ReviewState.DECIDED.value
-        for finding in reader.find(
-            Finding, version=watched.release.version, rule=watched.monitor.id
-        )
-    )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Raised:
-    """A finding with its obligation (P10)."""
-
-    finding: Finding
-    review: Review
-    hold: Hold | None
-
-    @property
-    def records(self) -> list[Record]:
-        """The records to be added in one entry."""
-        return [self.finding, self.review, *([self.hold] if self.hold else [])]
-
-
-def _raised(unit: Unit, run: MonitorRun, watched: Watched) -> Raised:
-    owed = obligation_of(
-        plan_of(unit, watched.plan),
-        obligation.Finding(
-            monitor=watched.monitor.id,
-            kind=FindingKind.TRIGGERED,
-            scope=Scope.parse(watched.release.scope),
-        ),
-        now_us=unit.now_us,
-    )
-    finding_id = unit.next_id(Finding, prefix="F")
-    review_id = unit.next_id(Review, prefix="R")
-    hold = _hold(unit, run, owed, review_id)
-    return Raised(
-        finding=Finding(
-            id=finding_id,
-            model=run.model,
-            version=run.version,
-            rule=run.monitor,
-            monitor_run=run.id,
-            review=review_id,
-            hold=hold.id if hold else None,
-            raised_us=unit.now_us,
-        ),
-        review=Review(
-            id=review_id,
-            kind=ReviewKind.FINDING.value,
-            model=run.model,
-            subject_type="finding",
-            subject=finding_id,
-            subject_digest=run.digest,
-            state=ReviewState.OPEN.value,
-            owner_role=owed.owner_role.value,
-            opened_by=MONITOR.person,
-            opened_us=unit.now_us,
-            due_us=owed.due_us,
-            blocks_release=owed.blocks_release,
-            reason_code=f"monitor.{run.monitor}",
-            decision=None,
-            first_signer=None,
-            decided_us=None,
-        ),
-        hold=hold,
-    )
-
-
-def _hold(unit: Unit, run: MonitorRun, owed: Obligation, review: str) -> Hold | None:
-    if owed.hold is None:
+def _raised(unit: Unit, run: MonitorRun, watched: Watched) -> Raised | None:
+    """Return the finding of a run that fired, where it is a new one."""
+    release, monitor = watched.release, watched.monitor.id
+    if not is_new(unit, release, monitor, fired_at=str(watched.report["fired_at"])):
         return None
-    step = lifecycle.advance(HOLD, None, HoldCommand.PLACE, actor=MONITOR, facts=HoldFacts())
-    return Hold(
-        id=unit.next_id(Hold, prefix="H"),
-        model=run.model,
-        version=run.version,
-        scope=str(owed.hold),
-        cause=f"monitor.{run.monitor}",
-        review=review,
-        placed_by=MONITOR.person,
-        placed_us=unit.now_us,
-        state=HoldState(step.state).value,
-        first_signer=None,
-        lifted_us=None,
+    return raise_finding(
+        unit,
+        plan_of(unit, watched.plan),
+        release,
+        monitor=monitor,
+        kind=FindingKind.TRIGGERED,
+        run=run.id,
+        digest=run.digest,
     )
 
 
 RUN_MONITOR = Operation(
     name="monitor.run",
     request=RunMonitor,
-    kinds=("monitor.ran",),
+    kinds=("monitor.overdue", "monitor.ran"),
     run=run_monitor,
-    repeated="records another run; an undecided finding is not raised twice",
+    repeated="records another run; what waits, or was decided for its month, is not raised",
 )

@@ -57,8 +57,8 @@ def test_what_no_witness_has_seen_is_counted() -> None:
 def test_a_monitor_is_late_only_after_its_promise() -> None:
     with SampleDesk().reader() as reader:
         (late,) = late_monitors(reader, now_us=records.NOW_US)
-        assert late.last.id == "M-3"
-        assert late_monitors(reader, now_us=late.last.next_due_us) == ()
+        assert late.last_run == "M-3"
+        assert late_monitors(reader, now_us=late.next_due_us) == ()
 
 
 def test_an_unknown_model_is_not_an_empty_page() -> None:
