@@ -69,6 +69,7 @@ class ReviewView:
     finding: Finding | None
     hold: Hold | None
     content: Json
+    planted: bool
 
 
 def review_view(
@@ -81,6 +82,9 @@ def review_view(
     change = reader.get(ChangeRequest, review.subject)
     evidence = _evidence(reader, review, change)
     is_evidence = evidence is not None and evidence.digest == review.subject_digest
+    # An evidence record is long, and has a page of its own.
+    content = None if is_evidence else _content(reader, review.subject_digest)
+    about = content.get("about") if isinstance(content, dict) else None
     return ReviewView(
         review=review,
         asked=ASKED.get(review.kind, "A decision is wanted."),
@@ -94,8 +98,8 @@ def review_view(
         change=change,
         finding=finding,
         hold=reader.get(Hold, finding.hold) if finding and finding.hold else None,
-        # An evidence record is long, and has a page of its own.
-        content=None if is_evidence else _content(reader, review.subject_digest),
+        content=content,
+        planted=isinstance(about, dict) and about.get("planted") is True,
     )
 
 
