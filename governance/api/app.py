@@ -39,13 +39,16 @@ from governance.api.metrics import Metrics
 from governance.api.operations_door import is_operation
 from governance.api.token_route import token_router
 from governance.deployment import Deployment
+from governance.errors import GovernanceError
 from governance.gate.reasons import Refusal
+from governance.operations.watch.check_overdue import raise_overdue
 from governance.registry.records import ServiceClient
 from governance.serving.answer import Answers
 from governance.serving.artifacts import Artifacts
 from governance.serving.state import ServingState
 
 ARTIFACT_SECONDS: Final = 60
+SILENCE_SECONDS: Final = 3600
 """Between two full checks of the artifacts in service; see `governance.serving.artifacts`."""
 
 _log = logging.getLogger(__name__)
@@ -166,12 +169,29 @@ async def _running(context: Context) -> AsyncIterator[None]:
     """Load what is in service before the first question, and keep checking it while we run."""
     now_us = context.deployment.clock.now_us()
     await run_in_threadpool(context.state.artifact_faults, now_us=now_us)
-    checking = asyncio.create_task(_check_artifacts(context.state.artifacts))
+    tasks = [
+        asyncio.create_task(_check_artifacts(context.state.artifacts)),
+        asyncio.create_task(_check_silence(context.deployment)),
+    ]
     try:
         yield
     finally:
-        checking.cancel()
-        await asyncio.gather(checking, return_exceptions=True)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def _check_silence(deployment: Deployment) -> None:
+    """Raise the monitors whose run did not come, where nobody asks (P12)."""
+    while True:
+        await asyncio.sleep(SILENCE_SECONDS)
+        try:
+            raised = await run_in_threadpool(raise_overdue, deployment)
+        except GovernanceError as error:  # the next hour tries again
+            _log.error("monitors could not be checked for silence: %s", error)
+            continue
+        for one in raised:
+            _log.warning("%s of %s is overdue: %s", one.monitor, one.version, one.review)
 
 
 async def _check_artifacts(artifacts: Artifacts) -> None:
