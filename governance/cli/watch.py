@@ -15,6 +15,7 @@ from governance.cli.options import (
     JsonOption,
     ServerOption,
     ask_password,
+    end_in,
     say,
     show,
     target,
@@ -58,11 +59,26 @@ def run_monitor(
 ) -> None:
     """Run the monitors; a finding opens its review and places its hold in the same write.
 
+    Ends 10 where a trigger fired, else 11 where a run was insufficient.
+
     Example: vigil monitor run forecasting
     """
     say("Watching …")
     params = {"model": model, "through": through}
-    show(perform(target(home, server), "monitor.run", params), as_json=as_json)
+    result = perform(target(home, server), "monitor.run", params)
+    show(result, as_json=as_json)
+    end_in({str(run["verdict"]) for run in result["runs"]})
+
+
+@monitors.command("check")
+def check_overdue(
+    home: HomeOption = DEFAULT_HOME, server: ServerOption = None, as_json: JsonOption = False
+) -> None:
+    """Raise a finding for each monitor whose run did not come.
+
+    Example: vigil monitor check
+    """
+    show(perform(target(home, server), "monitor.check_overdue", {}), as_json=as_json)
 
 
 @monitors.command("status")
