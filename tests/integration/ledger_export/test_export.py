@@ -429,6 +429,7 @@ def test_the_command_verifies_without_a_home(exported: Path, policy: Path, tmp_p
     assert done.returncode == 2
 
 
+@pytest.mark.slow
 def test_the_commands_export_and_prove(home: Path, tmp_path: Path, policy: Path) -> None:
     done = run("ledger", "export", "out", "--home", str(home), "--json", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
