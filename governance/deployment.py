@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from governance.ledger.store.view import LedgerView
     from governance.storage.cosigner import Cosigner
     from governance.storage.rebuild import RebuildReport
+    from governance.storage.verifier import Verifier
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,6 +34,7 @@ class Deployment:
     keys: KeyStore
     compute: Compute
     cosigner: Cosigner
+    verifier: Verifier
     rebuild: Callable[[], RebuildReport]
 
 
@@ -57,5 +59,6 @@ def open_deployment(
             keys=storage.keys,
             compute=compute or InlineCompute(),
             cosigner=storage.cosigner,
+            verifier=storage.verifier,
             rebuild=storage.rebuild,
         )

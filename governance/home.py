@@ -68,14 +68,24 @@ class ServerConfig(_Section):
 
 
 class Limits(_Section):
-    """What one request and one client may cost, and how long silence may last (P12)."""
+    """What one request and one client may cost, and how long a session may last."""
 
     max_body_bytes: int = Field(default=1024 * 1024, ge=1024, le=2 * 1024 * 1024)
     rows_per_request: int = Field(default=1000, ge=1)
     requests_per_minute: int = Field(default=6000, ge=1)
     session_idle_minutes: int = Field(default=30, ge=1)
     session_hours: int = Field(default=12, ge=1)
-    heartbeat_seconds: int = Field(default=60, ge=1)
+
+
+class VerificationConfig(_Section):
+    """`[verification]`: when a running server verifies itself again; it cannot be turned off (P3).
+
+    Governed rows are folded from the facts every so many minutes; entries, bodies, checkpoints and
+    rows are verified once a day, in this hour of UTC.
+    """
+
+    rows_every_minutes: int = Field(default=60, ge=1, le=24 * 60)
+    everything_at_utc_hour: int = Field(default=2, ge=0, le=23)
 
 
 class WitnessConfig(_Section):
@@ -116,6 +126,7 @@ class HomeConfig(_Section):
     database: str = Field(default=SQLITE, pattern=r"^(sqlite|postgres(ql)?://.*)$")
     server: ServerConfig = ServerConfig()
     limits: Limits = Limits()
+    verification: VerificationConfig = VerificationConfig()
     witness: tuple[WitnessConfig, ...] = Field(default=(), max_length=32)
     witnessing: WitnessingConfig = WitnessingConfig()
 

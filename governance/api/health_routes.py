@@ -19,14 +19,18 @@ async def healthz() -> dict[str, str]:
 
 @router.get("/readyz", summary="May it be asked?")
 def readyz(request: Request) -> Response:
-    """Say whether the ledger can be written and every artifact in service is the registered one.
+    """Say whether the ledger can be written and verifies, and every artifact is the registered one.
 
     With witnesses, also how far each of them and their quorum have come.
 
     The schema's revision was checked when the home was opened: a wrong one never serves.
     """
     context = context_of(request)
-    checks = {"ledger": _ledger(context), "artifacts": _artifacts(context)}
+    checks = {
+        "ledger": _ledger(context),
+        "artifacts": _artifacts(context),
+        "verification": context.deployment.verifier.code or "ok",
+    }
     told: dict[str, object] = {}
     anchor = context.deployment.cosigner.report()
     if anchor.witnesses:

@@ -48,7 +48,7 @@ def serve_home(
         where = (host or config.host, config.port if port is None else port)
         with _listening(deployment, *where) as (network, local):
             ready(f"http://{where[0]}:{network.getsockname()[1]}")
-            with deployment.cosigner.running():
+            with deployment.cosigner.running(), deployment.verifier.running():
                 server(application(deployment)).run(sockets=[network, local])
 
 
@@ -100,9 +100,13 @@ def _listening(
 def network_socket(host: str, port: int) -> socket.socket:
     """Return a listening socket; raise AddressInUse where there is none to be had."""
     try:
-        return socket.create_server((host, port), backlog=BACKLOG)
+        listening = socket.create_server((host, port), backlog=BACKLOG)
     except OSError as error:
         raise AddressInUse(
             f"nothing can listen on {host}:{port}: {error.strerror}",
             next_step="stop what listens there, or choose another port with --port",
         ) from error
+    # Accepted sockets inherit it. asyncio leaves it to us where a socket does not name its protocol,
+    # and a reply of two parts would wait for the client's acknowledgement of the first.
+    listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return listening

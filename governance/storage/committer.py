@@ -26,7 +26,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Any, Final, Protocol, TypeVar
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from sqlalchemy import Connection, select, text
@@ -97,6 +97,18 @@ class Staged:
     answers: AnswerBatch
 
 
+class Guard(Protocol):
+    """What may stop the pen."""
+
+    def check_writable(self) -> None:
+        """Raise LedgerTampered where nothing may be written any more."""
+        ...
+
+    def check_answers(self) -> None:
+        """Raise AuditUnavailable where no answer may be given."""
+        ...
+
+
 class Committer:
     """See `ports.Pen`."""
 
@@ -109,13 +121,11 @@ class Committer:
         log_key: Ed25519PrivateKey,
         keys: KeyStore,
         clock: Clock,
-        may_write: Callable[[], None] = lambda: None,
-        may_answer: Callable[[], None] = lambda: None,
+        guards: Sequence[Guard] = (),
     ) -> None:
         """Make a pen that `start` puts to work; `live` was just derived from the database.
 
-        `may_write` raises LedgerTampered where nothing may be written any more, `may_answer`
-        AuditUnavailable where acts go on and answers do not (the witnesses, `cosigner`).
+        The guards are asked before each batch and each answer (`cosigner`, `verifier`).
         """
         self._engine = writer_engine(database)
         self._exclusive = isinstance(database, Path)
@@ -124,8 +134,7 @@ class Committer:
         self._log_key = log_key
         self._keys = keys
         self._clock = clock
-        self._may_write = may_write
-        self._may_answer = may_answer
+        self._guards = guards
         self._sealer = Sealer(origin=live.origin, keys=keys)
         self._queue: queue.SimpleQueue[object] = queue.SimpleQueue()
         self._connection: Connection | None = None
@@ -170,7 +179,8 @@ class Committer:
 
         Sealing happens here, in the caller's thread; its refusals are raised here.
         """
-        self._may_answer()
+        for guard in self._guards:
+            guard.check_answers()
         prepared = self._sealer.prepare(
             kind=pending.kind,
             facts=pending.facts,
@@ -234,7 +244,8 @@ class Committer:
             _fail((*acts, *answers), self._fault)
             return
         try:
-            self._may_write()
+            for guard in self._guards:
+                guard.check_writable()
             staged = self._write_durably(acts, answers)
             self._publish(staged)
         except LedgerTampered as fault:

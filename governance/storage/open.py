@@ -44,6 +44,7 @@ from governance.storage.ports import Reader
 from governance.storage.reader import reader_factory
 from governance.storage.rebuild import RebuildReport, rebuild_check
 from governance.storage.trust import PolicyInForce, finish_policy_change, policy_in_force
+from governance.storage.verifier import Verifier
 from governance.storage.witnessing import (
     Reach,
     Witnesses,
@@ -69,6 +70,7 @@ class Storage:
     ledger: LedgerView
     keys: KeyStore
     cosigner: Cosigner
+    verifier: Verifier
     rebuild: Callable[[], RebuildReport]
 
 
@@ -117,6 +119,13 @@ def open_storage(
         def rebuild() -> RebuildReport:
             return rebuild_check(engine, home=home, keys=keys)
 
+        def everything() -> None:
+            ledger.verify()
+            rebuild()
+
+        verifier = Verifier(
+            rows=rebuild, everything=everything, schedule=home.config.verification, clock=clock
+        )
         if check_rows:
             rebuild()
         with engine.connect() as connection:
@@ -128,8 +137,7 @@ def open_storage(
             log_key=log_key,
             keys=keys,
             clock=clock,
-            may_write=cosigner.check_writable,
-            may_answer=cosigner.check_answers,
+            guards=(cosigner, verifier),
         )
         stack.callback(pen.close)
         ledger = LedgerView(
@@ -149,6 +157,7 @@ def open_storage(
             ledger=ledger,
             keys=keys,
             cosigner=cosigner,
+            verifier=verifier,
             rebuild=rebuild,
         )
 

@@ -241,7 +241,8 @@ def test_the_server_says_that_it_lives_and_is_ready(shared: Api) -> None:
     before = shared.size()
     ready = shared.http.get("/readyz")
     assert ready.status_code == 200
-    assert ready.json() == {"status": "ready", "checks": {"ledger": "ok", "artifacts": "ok"}}
+    checks = {"ledger": "ok", "artifacts": "ok", "verification": "ok"}
+    assert ready.json() == {"status": "ready", "checks": checks}
     assert shared.size() == before
 
 
