@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, SecretStr, ValidationError, field_va
 
 from governance.deployment import Deployment
 from governance.errors import InvalidInput
+from governance.operations.acting import acting
 from governance.operations.actor import Actor
 
 
@@ -69,7 +70,10 @@ class Operation(Generic[Q, A]):
     repeated: str
 
     def perform(self, deployment: Deployment, actor: Actor, params: Mapping[str, Any]) -> A:
-        """Validate `params` and run; raise InvalidInput naming each bad field, never its value."""
+        """Validate `params` and run; raise InvalidInput naming each bad field, never its value.
+
+        Every commit of the run is the person's, as `acting` has it.
+        """
         try:
             request = self.request.model_validate(params)
         except ValidationError as error:
@@ -81,4 +85,4 @@ class Operation(Generic[Q, A]):
                 f"{self.name}: {faults}",
                 next_step="correct the named fields and send the request again",
             ) from None
-        return self.run(deployment, actor, request)
+        return self.run(acting(deployment, actor), actor, request)

@@ -15,7 +15,6 @@ from change_control.scope import Scope
 from governance.adapters.fpp2_totals import read_totals
 from governance.deployment import Deployment
 from governance.ledger.core import canonical
-from governance.operations.acting import acting
 from governance.operations.actor import Actor
 from governance.operations.change.panel_blob import panel_from_record, panel_record
 from governance.operations.operation import Operation, Request, Result
@@ -125,7 +124,7 @@ def add_dataset(deployment: Deployment, actor: Actor, request: AddDataset) -> Da
         unit.record(kind="dataset.registered", actor=actor.person, add=[dataset])
         return _line(dataset, panel)
 
-    return acting(deployment, actor, write)
+    return deployment.pen.commit(write)
 
 
 def list_datasets(deployment: Deployment, actor: Actor, _request: ListDatasets) -> Datasets:

@@ -21,7 +21,6 @@ from change_control.watch.review import ReviewKind
 from governance.deployment import Deployment
 from governance.errors import Conflict, InvalidInput
 from governance.ledger.core import canonical
-from governance.operations.acting import acting
 from governance.operations.actor import Actor
 from governance.operations.change.difference import computed_difference
 from governance.operations.change.evaluate_version import Evaluated, evaluate_version
@@ -116,7 +115,7 @@ def open_change(deployment: Deployment, actor: Actor, request: OpenChange) -> Ch
         )
         return _line(change)
 
-    return acting(deployment, actor, write)
+    return deployment.pen.commit(write)
 
 
 def submit_change(deployment: Deployment, actor: Actor, request: NameChange) -> ChangeLine:
@@ -147,7 +146,7 @@ def submit_change(deployment: Deployment, actor: Actor, request: NameChange) -> 
         )
         return _line(after)
 
-    return acting(deployment, actor, write)
+    return deployment.pen.commit(write)
 
 
 def evaluate_change(deployment: Deployment, actor: Actor, request: NameChange) -> ChangeLine:
@@ -163,9 +162,7 @@ def evaluate_change(deployment: Deployment, actor: Actor, request: NameChange) -
         plan=change.plan,
         permit=lambda unit: _may_evaluate(unit, rules_actor, request.change),
     )
-    return acting(
-        deployment,
-        actor,
+    return deployment.pen.commit(
         lambda unit: _record_evaluation(unit, rules_actor, request.change, evaluated),
     )
 

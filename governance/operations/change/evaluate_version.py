@@ -17,7 +17,6 @@ from governance.adapters.model_store import read_artifact
 from governance.deployment import Deployment
 from governance.errors import Conflict
 from governance.ledger.core import canonical
-from governance.operations.acting import acting
 from governance.operations.actor import Actor
 from governance.operations.change.evaluation_work import evaluate
 from governance.operations.rules import require_in_force
@@ -63,7 +62,7 @@ def evaluate_version(
         )
         return document.in_force_seq or 0, opened.seq, inputs
 
-    plan_seq, opened_seq, inputs = acting(deployment, actor, open_attempt)
+    plan_seq, opened_seq, inputs = deployment.pen.commit(open_attempt)
     content = compute_evidence(deployment, inputs)
     verdict = _verdict(content)
 
@@ -85,7 +84,7 @@ def evaluate_version(
         unit.record(kind="audit.completed", actor=actor.person, add=[evidence])
         return Evaluated(evidence=evidence)
 
-    return acting(deployment, actor, store)
+    return deployment.pen.commit(store)
 
 
 def gather_inputs(

@@ -26,7 +26,6 @@ from change_control.watch.review import ReviewKind
 from governance.deployment import Deployment
 from governance.errors import Conflict
 from governance.ledger.core import canonical
-from governance.operations.acting import acting
 from governance.operations.actor import Actor
 from governance.operations.operation import Operation, Request, Result
 from governance.operations.review.open_review import Subject, approval_review
@@ -119,9 +118,7 @@ def register_document(
         facts=DocumentFacts(authors=frozenset({actor.person})),
     )
     signer = authenticate_again(deployment, actor, request.password.get_secret_value())
-    return acting(
-        deployment,
-        actor,
+    return deployment.pen.commit(
         lambda unit: _freeze(unit, deployment, signer, request=request, checked=checked),
     )
 

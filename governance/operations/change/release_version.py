@@ -23,7 +23,6 @@ from governance.adapters.model_store import ArtifactTampered, read_artifact
 from governance.clock import DAY_US
 from governance.deployment import Deployment
 from governance.errors import Conflict, InvalidInput
-from governance.operations.acting import acting
 from governance.operations.actor import Actor
 from governance.operations.operation import Operation, Request, Result
 from governance.operations.rules import document_in_force, entry_in_force, rule_actor
@@ -126,7 +125,7 @@ def release_version(deployment: Deployment, actor: Actor, request: ReleaseVersio
         )
         return _line(release)
 
-    return acting(deployment, actor, write)
+    return deployment.pen.commit(write)
 
 
 def _facts(
@@ -210,7 +209,7 @@ def roll_back(deployment: Deployment, actor: Actor, request: RollBack) -> Releas
         )
         return _line(ended, restored)
 
-    return acting(deployment, actor, write)
+    return deployment.pen.commit(write)
 
 
 def _signed(unit: Unit, deployment: Deployment, signer: Signer, release: Release) -> Signature:

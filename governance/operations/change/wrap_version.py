@@ -13,7 +13,6 @@ from change_control.scope import Scope
 from governance.adapters.model_store import read_artifact, store_artifact
 from governance.deployment import Deployment
 from governance.ledger.core import canonical
-from governance.operations.acting import acting
 from governance.operations.actor import Actor
 from governance.operations.change.panel_blob import panel_from_record
 from governance.operations.operation import Operation, Request, Result
@@ -121,7 +120,7 @@ def wrap_version(deployment: Deployment, actor: Actor, request: WrapVersion) -> 
         unit.record(kind="version.registered", actor=actor.person, add=[version])
         return version_line(version)
 
-    return acting(deployment, actor, write)
+    return deployment.pen.commit(write)
 
 
 def list_versions(deployment: Deployment, actor: Actor, request: ListVersions) -> Versions:

@@ -12,7 +12,6 @@ from change_control.watch.review import ReviewCommand, ReviewState
 from governance.deployment import Deployment
 from governance.errors import Conflict
 from governance.ledger.core import canonical
-from governance.operations.acting import acting
 from governance.operations.actor import Actor
 from governance.operations.operation import Operation, Request, Result
 from governance.operations.review.consequences import Decision, consequence_of
@@ -46,7 +45,7 @@ class ReviewDecided(Result):
 def decide_review(deployment: Deployment, actor: Actor, request: DecideReview) -> ReviewDecided:
     """Sign and decide; the table of the review's kind says who may and what follows."""
     signer = authenticate_again(deployment, actor, request.password.get_secret_value())
-    return acting(deployment, actor, lambda unit: _decide(unit, deployment, signer, request))
+    return deployment.pen.commit(lambda unit: _decide(unit, deployment, signer, request))
 
 
 def _decide(

@@ -11,7 +11,6 @@ from change_control.watch.review import ReviewState
 from governance.deployment import Deployment
 from governance.errors import Conflict, InvalidInput, NotFound
 from governance.ledger.core import canonical
-from governance.operations.acting import acting
 from governance.operations.actor import Actor
 from governance.operations.operation import Operation, Request, Result
 from governance.operations.review.consequences import after_lift_step
@@ -103,7 +102,7 @@ def place_hold(deployment: Deployment, actor: Actor, request: PlaceHold) -> Hold
         )
         return _line(hold)
 
-    return acting(deployment, actor, write)
+    return deployment.pen.commit(write)
 
 
 def lift_hold(deployment: Deployment, actor: Actor, request: LiftHold) -> HoldLine:
@@ -149,7 +148,7 @@ def lift_hold(deployment: Deployment, actor: Actor, request: LiftHold) -> HoldLi
         )
         return _line(after)
 
-    return acting(deployment, actor, write)
+    return deployment.pen.commit(write)
 
 
 def _require_version(reader: Reader, version: str, *, model: str) -> None:

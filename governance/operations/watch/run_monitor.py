@@ -19,7 +19,6 @@ from governance.adapters.model_store import read_artifact
 from governance.deployment import Deployment
 from governance.errors import Conflict
 from governance.ledger.core import canonical
-from governance.operations.acting import acting
 from governance.operations.actor import Actor
 from governance.operations.operation import Operation, Request, Result
 from governance.operations.rules import require_in_force
@@ -112,7 +111,7 @@ def run_monitor(deployment: Deployment, actor: Actor, request: RunMonitor) -> Mo
     raise_overdue(deployment, model=request.model)  # a run that comes late was silence before
     watched = _watch_all(deployment, request)
     lines = [
-        acting(deployment, actor, lambda unit, one=one: _store(unit, actor, one))  # type: ignore[misc]
+        deployment.pen.commit(lambda unit, one=one: _store(unit, actor, one))  # type: ignore[misc]
         for one in watched
     ]
     return MonitorRuns(runs=lines)
