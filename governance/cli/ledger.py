@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from governance.cli import witness
 from governance.cli.options import DEFAULT_HOME, HomeOption, JsonOption, show
+from governance.errors import GovernanceError
 
 app = typer.Typer(no_args_is_help=True, help="The audit log.")
 app.add_typer(witness.app, name="witness")
@@ -45,22 +46,27 @@ def verify(
     Example: vigil ledger verify --from exported --policy log.policy
     """
     if folder is None:
-        from governance.operations.inspect.reconcile import refuse_difference
+        from governance.operations.inspect.reconcile import difference
         from governance.operations.inspect.verify_files import verify_files
 
         report = verify_files(Path(home), against_witness=against_witness)
-        show(report.model_dump(mode="json"), as_json=as_json)
-        if report.counts is not None:
-            refuse_difference(report.counts)
+        fault = None if report.counts is None else difference(report.counts)
+        _show_whole(report.model_dump(mode="json"), fault, as_json=as_json)
         return
     from governance.operations.inspect.verify_export import verify_export
 
     if policy is None:
         raise typer.BadParameter("--from needs --policy: whose key and which witnesses you trust")
     answers, incomplete = verify_export(folder, policy=policy, kept=kept)
-    show(answers.model_dump(mode="json"), as_json=as_json)
-    if incomplete is not None:
-        raise incomplete
+    _show_whole(answers.model_dump(mode="json"), incomplete, as_json=as_json)
+
+
+def _show_whole(report: dict[str, Any], fault: GovernanceError | None, *, as_json: bool) -> None:
+    """Print a report that stands even with a fault, which is said beside it."""
+    show(report, as_json=as_json)
+    if fault is not None:
+        typer.echo(f"vigil: {fault} [{fault.code}]\n  next: {fault.next_step}", err=True)
+        raise typer.Exit(fault.exit_code)
 
 
 @app.command("export")
@@ -129,15 +135,11 @@ def reconcile(
 
     Example: vigil ledger reconcile --metrics metrics.txt
     """
-    from governance.operations.inspect.reconcile import (
-        in_short,
-        reconcile_home,
-        refuse_difference,
-    )
+    from governance.operations.inspect.reconcile import difference, in_short, reconcile_home
 
     found = reconcile_home(Path(home), metrics=metrics or [])
-    show(found.model_dump(mode="json"), as_json=as_json)
-    refuse_difference(in_short(found))
+    fault = difference(in_short(found))
+    _show_whole(found.model_dump(mode="json"), fault, as_json=as_json)
 
 
 @app.command("rebuild")

@@ -113,13 +113,14 @@ def in_short(found: Reconciliation) -> Counted:
     )
 
 
-def refuse_difference(counted: Counted) -> None:
-    """Raise CountsDiffer naming the first comparison that does not agree."""
-    if counted.differs:
-        raise CountsDiffer(
-            counted.differs[0],
-            next_step="Look at `vigil ledger reconcile`: each comparison says what it would mean.",
-        )
+def difference(counted: Counted) -> CountsDiffer | None:
+    """Return the error that stands for the first comparison that does not agree."""
+    if not counted.differs:
+        return None
+    return CountsDiffer(
+        counted.differs[0],
+        next_step="Look at `vigil ledger reconcile`: each comparison says what it would mean.",
+    )
 
 
 def _sentence(check: Check) -> str:

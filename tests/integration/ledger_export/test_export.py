@@ -416,7 +416,7 @@ def test_the_command_verifies_without_a_home(exported: Path, policy: Path, tmp_p
 
     flip(exported / "tile/facts/000", 40)
     done = run(*words, cwd=nowhere)
-    assert (done.returncode, done.stdout) == (TAMPERED, "")
+    assert (done.returncode, json.loads(done.stdout)["code"]) == (TAMPERED, "ledger.tampered")
     assert "entry 0" in done.stderr
 
     (exported / "tile/facts/000").unlink()

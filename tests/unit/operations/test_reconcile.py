@@ -7,14 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from governance.errors import InvalidInput
+from governance.errors import EXIT_TAMPERED, InvalidInput
 from governance.operations.inspect.reconcile import (
     ONE_TO_ONE,
-    CountsDiffer,
+    difference,
     in_short,
     reconcile_home,
     reconciled,
-    refuse_difference,
 )
 from governance.storage.counts import RecordCounts
 
@@ -44,7 +43,7 @@ def test_counts_that_agree_say_so_and_what_they_cannot_show() -> None:
     found = reconciled(COUNTS, served=7)
     assert found.agrees
     assert found.cannot_show
-    refuse_difference(in_short(found))
+    assert difference(in_short(found)) is None
 
 
 @pytest.mark.parametrize(
@@ -63,8 +62,9 @@ def test_each_count_that_differs_is_named(changed: dict[str, object], word: str)
     named = differing(counts)
     assert len(named) == 1
     assert word in named[0]
-    with pytest.raises(CountsDiffer, match=word):
-        refuse_difference(in_short(reconciled(counts)))
+    error = difference(in_short(reconciled(counts)))
+    assert error is not None
+    assert (error.exit_code, word in str(error)) == (EXIT_TAMPERED, True)
 
 
 def test_more_answers_sent_than_recorded_is_a_loss_and_fewer_is_not() -> None:
