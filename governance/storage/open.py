@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -115,9 +116,7 @@ def open_storage(
         vkey = VerifierKey.of(log_key, name=home.origin)
         live, in_force, witnesses = _compared(engine, home, vkey, reach)
         cosigner = Cosigner(live=live, log_key=vkey, witnesses=witnesses, clock=clock)
-
-        def rebuild() -> RebuildReport:
-            return rebuild_check(engine, home=home, keys=keys)
+        rebuild = partial(rebuild_check, engine, home=home, keys=keys)
 
         def everything() -> None:
             ledger.verify()
