@@ -16,6 +16,7 @@ from governance.ledger.core.errors import PolicyRejected
 from governance.operations import catalogue
 from governance.operations.actor import Actor
 from tests.integration.witness.outside import Outside, address
+from tests.support.known_person import know
 
 pytestmark = pytest.mark.requirement("P3")
 ORGANISATION = Scope(organisation="acme", site="*")
@@ -32,6 +33,8 @@ ADA = actor(Role.ADMINISTRATOR)
 @pytest.fixture
 def home(home: Home, clock: FixedClock) -> Home:
     """Return a home whose vigil.toml names a witness on a port where nobody listens."""
+    with open_deployment(home.root, clock=clock) as deployment:
+        know(deployment, "ada", roles=list(Role), scopes=[ORGANISATION])
     outside = Outside.of(home, clock, "hospital", apply=False)
     config = outside.home.root / "vigil.toml"
     config.write_text(config.read_text().replace(address("hospital"), "http://127.0.0.1:9"))
@@ -75,7 +78,7 @@ def test_nobody_else_may(home: Home, clock: FixedClock, role: Role) -> None:
     with open_deployment(home.root, clock=clock) as deployment:
         with pytest.raises(Forbidden):
             apply(deployment, actor(role))
-        assert deployment.ledger.head()[0] == 1
+        assert deployment.ledger.head()[0] == 2  # genesis and the person
     assert home.policy_path.read_text() == old
 
 
@@ -96,7 +99,7 @@ def test_a_configuration_that_makes_no_policy_changes_nothing(
         _edit(home, "hospital.example+", "hospital.exampla+")
         with pytest.raises(HomeInvalid, match="verifier key"):
             apply(deployment)
-        assert deployment.ledger.head()[0] == 1
+        assert deployment.ledger.head()[0] == 2  # genesis and the person
 
 
 def test_taking_all_witnesses_away_is_an_entry_too(home: Home, clock: FixedClock) -> None:

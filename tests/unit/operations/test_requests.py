@@ -152,7 +152,7 @@ def test_what_an_approver_signs_stands_for_every_part_of_the_request(
 ) -> None:
     version = home.approved_version()
     home.candidate()
-    other = {
+    other: dict[str, Any] = {
         "modification": "members",
         "plan": "monitoring:forecasting:1",
         "evidence": "E-1",

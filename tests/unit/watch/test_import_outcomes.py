@@ -25,6 +25,7 @@ from governance.operations.watch.import_outcomes import (
 from governance.operations.watch.known_outcomes import outcomes_for
 from governance.registry.records import OutcomeBatch, Release
 from tests.functional.api.support import make_home
+from tests.support.known_person import know
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -51,6 +52,7 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def deployment(root: Path) -> Iterator[Deployment]:
     with open_deployment(root, clock=FixedClock(now_us=NOW_US)) as opened:
+        know(opened, "sam", roles=[Role.SAFETY_OFFICER], scopes=[HERE, EVERYWHERE])
         yield opened
 
 
