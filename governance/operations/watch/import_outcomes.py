@@ -93,7 +93,7 @@ def record_outcomes(
 ) -> OutcomesImported:
     """Record a delivery from a person or a calling system for `scope`; all rows or none."""
     now_us = deployment.clock.now_us()
-    months = [_checked(row, place, now_us) for place, row in enumerate(request.rows, start=1)]
+    months = [_checked(row, place, now_us) for place, row in enumerate(request.rows)]
     with deployment.reader() as reader:
         require_in_force(reader, kind=DocumentKind.ENTRY, model=request.model)
         require_known_series(

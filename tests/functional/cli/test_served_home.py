@@ -158,7 +158,7 @@ def test_outcomes_are_taken_all_or_none(demonstration: Demonstration) -> None:
     before = result(demonstration.vigil("ledger", "verify", "--json"))["size"]
     done = demonstration.vigil("outcome", "import", "forecasting", str(bad), "--source", "a test")
     assert done.returncode == 2
-    assert "rows.2.value" in done.stderr
+    assert "rows.1.value" in done.stderr
     after = result(demonstration.vigil("ledger", "verify", "--json"))["size"]
     assert after == before + 0
 

@@ -99,7 +99,7 @@ def test_a_truncated_tail_is_found_through_the_last_checkpoint(
         ("UPDATE person SET printed_name = 'Somebody Else' WHERE id = 'rea'", "rea"),
         ("UPDATE release SET scope = 'demo-hospital/other' WHERE id = 'REL-1'", "REL-1"),
         ("DELETE FROM finding WHERE id = 'F-1'", "F-1"),
-        ("UPDATE outcome SET value = '1' WHERE month = '2005-07'", "outcome"),
+        ("UPDATE outcome SET value = '1' WHERE month = '2005-05'", "outcome"),
     ],
 )
 def test_a_governed_row_changed_behind_the_ledger_is_found(
@@ -127,3 +127,13 @@ def test_an_exchanged_artifact_is_found_before_it_is_loaded(demonstration: Demon
     done = demonstration.vigil("model", "verify", "forecasting")
     assert done.returncode == TAMPERED
     assert "gate.digest_mismatch" in done.stderr
+
+
+def test_a_version_released_behind_the_ledger_is_found(demonstration: Demonstration) -> None:
+    with _database(demonstration) as database:
+        columns = [row[1] for row in database.execute("PRAGMA table_info(release)")]
+        copied = ", ".join("'REL-9'" if name == "id" else name for name in columns)
+        database.execute(f"INSERT INTO release SELECT {copied} FROM release WHERE id = 'REL-1'")
+    done = demonstration.vigil("ledger", "rebuild", "--check")
+    assert done.returncode == TAMPERED, done.stdout + done.stderr
+    assert "REL-9" in done.stderr
