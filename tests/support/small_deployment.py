@@ -79,7 +79,7 @@ class TickingClock(FixedClock):
         return super().now_us()
 
 
-def panel() -> Panel:
+def panel(*, raised_by: int = 0) -> Panel:
     """Return two invented series of ten years to `ORIGIN`."""
     months = 120
     return Panel(
@@ -87,7 +87,7 @@ def panel() -> Panel:
             MonthlySeries(
                 key=key,
                 start=ORIGIN.plus(1 - months),
-                values=tuple(float(level + month % 12) for month in range(months)),
+                values=tuple(float(level + raised_by + month % 12) for month in range(months)),
                 group=None,
             )
             for key, level in (("A10/total", 100), ("H02/total", 60))
@@ -126,6 +126,7 @@ class PreparedCompute:
     verdict: str = "pass"
     fires: frozenset[str] = frozenset()
     base: int = 100
+    series: int = 0
     # What happens while something computes, e.g. somebody's role is revoked.
     meanwhile: Callable[[], object] | None = None
     calls: list[str] = field(default_factory=list)
@@ -146,7 +147,7 @@ class PreparedCompute:
         return prepared.get(function, function)(*args, **kwargs)
 
     def _panel(self, **_: Any) -> Panel:
-        return panel()
+        return panel(raised_by=self.series)
 
     def _fit(self, *, horizon: int, **_: Any) -> bytes:
         return canonical.dumps(path_table(base=self.base, horizon=horizon))
