@@ -106,7 +106,7 @@ def network_socket(host: str, port: int) -> socket.socket:
             f"nothing can listen on {host}:{port}: {error.strerror}",
             next_step="stop what listens there, or choose another port with --port",
         ) from error
-    # Accepted sockets inherit it. asyncio leaves it to us where a socket does not name its protocol,
-    # and a reply of two parts would wait for the client's acknowledgement of the first.
+    # Accepted sockets inherit it. asyncio sets it only where a socket names its protocol, and the
+    # second part of a reply would wait for the client to acknowledge the first.
     listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return listening
