@@ -278,7 +278,11 @@ def test_a_tampered_artifact_is_refused_at_the_next_look_and_after_a_restart(hom
         problem(api.ask(), 409, "gate.digest_mismatch")
         ready = api.http.get("/readyz")
         assert ready.status_code == 503
-        assert ready.json()["checks"] == {"ledger": "ok", "artifacts": "gate.digest_mismatch"}
+        assert ready.json()["checks"] == {
+            "ledger": "ok",
+            "artifacts": "gate.digest_mismatch",
+            "verification": "ok",
+        }
     with running(home) as api:
         problem(api.ask(), 409, "gate.digest_mismatch")
 
