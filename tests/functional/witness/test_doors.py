@@ -69,6 +69,7 @@ def test_after_too_long_answers_are_refused_and_the_server_is_not_ready(silent: 
             "ledger": "ok",
             "artifacts": "ok",
             "witnesses": "gate.audit_unavailable",
+            "verification": "ok",
         }
         assert "vigil_answers_stopped 1" in api.http.get("/metrics").text
 
