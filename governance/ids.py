@@ -4,27 +4,36 @@ from __future__ import annotations
 
 import os
 import secrets
+from itertools import accumulate
 
 SALT_BYTES = 32
+TAIL_BYTES = 8
+NONCE_BYTES = 12
 
 
-def event_id(*, now_us: int) -> str:
+def event_id(*, now_us: int, tail: bytes | None = None) -> str:
     """Return a UUIDv7 (RFC 9562 section 5.7) for the instant, as 36 lower-case characters.
 
-    The 12 bits behind the millisecond hold the sub-millisecond fraction (method 3 of section
-    6.2), so identifiers made by one process sort in the order in which they were made.
+    `tail` are fresh random bytes, where the caller has drawn them together with others. The 12 bits
+    behind the millisecond hold the sub-millisecond fraction (method 3 of section 6.2), so
+    identifiers made by one process sort in the order in which they were made.
     """
     milliseconds, rest_us = divmod(now_us, 1000)
     fraction = rest_us * 4096 // 1000
-    random_tail = int.from_bytes(os.urandom(8)) & ((1 << 62) - 1)
+    random_tail = int.from_bytes(tail or os.urandom(TAIL_BYTES)) & ((1 << 62) - 1)
     value = (milliseconds << 80) | (7 << 76) | (fraction << 64) | (2 << 62) | random_tail
     text = f"{value:032x}"
     return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
 
 
-def salt() -> bytes:
-    """Return 32 random bytes, one commitment's salt."""
-    return os.urandom(SALT_BYTES)
+def drawn(*sizes: int) -> list[bytes]:
+    """Return a random value of each size, all from one call to the system's generator.
+
+    Every call gives up the interpreter lock, and under load waits its turn to have it back.
+    """
+    together = os.urandom(sum(sizes))
+    ends = list(accumulate(sizes))
+    return [together[end - size : end] for size, end in zip(sizes, ends, strict=True)]
 
 
 def key() -> bytes:
@@ -34,7 +43,7 @@ def key() -> bytes:
 
 def nonce() -> bytes:
     """Return a random 96-bit nonce for AES-GCM."""
-    return os.urandom(12)
+    return os.urandom(NONCE_BYTES)
 
 
 def key_id() -> str:

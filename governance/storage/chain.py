@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Final
 
-from sqlalchemy import Connection, bindparam, select, update
+from sqlalchemy import Connection
 
 from governance.ledger.core.merkle import Frontier
 from governance.ledger.core.record import Entry, encode_entry, genesis_prev, leaf_hash
@@ -18,19 +18,18 @@ from governance.storage.bulk import SqlRow, insert_rows
 from governance.storage.errors import StoredOtherwise
 from governance.storage.ports import Recorded
 from governance.storage.sealing import Prepared
+from governance.storage.statement import run
 
 _HEAD = Row.metadata.tables[LogHeadRow.__tablename__]
 _ENTRY = Row.metadata.tables[EntryRow.__tablename__]
 _BODY = Row.metadata.tables[BodyRow.__tablename__]
 
-_READ: Final = select(_HEAD).where(_HEAD.c.id == 1)
-_READ_LOCKED: Final = _READ.with_for_update()
-_MOVE: Final = update(_HEAD).where(_HEAD.c.id == 1)
-_STORED: Final = (
-    select(_ENTRY.c.seq, _ENTRY.c.env, _ENTRY.c.leaf)
-    .where(_ENTRY.c.seq >= bindparam("first"))
-    .order_by(_ENTRY.c.seq)
-)
+_COLUMNS: Final = (
+    "origin", "next_seq", "head_leaf", "frontier", "epoch", "standing_epoch", "last_t_us"
+)  # fmt: skip
+_READ: Final = f"SELECT {', '.join(_COLUMNS)} FROM log_head WHERE id = 1"  # noqa: S608 - our names
+_MOVE: Final = f"UPDATE log_head SET {', '.join(f'{name} = ?' for name in _COLUMNS)} WHERE id = 1"  # noqa: S608
+_STORED: Final = "SELECT seq, env, leaf FROM entry WHERE seq >= ? ORDER BY seq"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,17 +72,19 @@ class Head:
 
 def read_head(connection: Connection, *, lock: bool) -> Head | None:
     """Return the head, or None in a database without a log; `lock` holds it on PostgreSQL."""
-    row = connection.execute(_READ_LOCKED if lock else _READ).mappings().first()
+    locking = lock and connection.dialect.name == "postgresql"
+    row = run(connection, _READ + " FOR UPDATE" if locking else _READ).fetchone()
     if row is None:
         return None
+    origin, next_seq, head_leaf, frontier, epoch, standing_epoch, last_t_us = row
     return Head(
-        origin=row["origin"],
-        next_seq=row["next_seq"],
-        head_leaf=row["head_leaf"],
-        frontier=Frontier.decode(row["frontier"]),
-        epoch=row["epoch"],
-        standing_epoch=row["standing_epoch"],
-        last_t_us=row["last_t_us"],
+        origin=origin,
+        next_seq=next_seq,
+        head_leaf=head_leaf,
+        frontier=Frontier.decode(frontier),
+        epoch=epoch,
+        standing_epoch=standing_epoch,
+        last_t_us=last_t_us,
     )
 
 
@@ -95,7 +96,7 @@ def insert_head(connection: Connection, head: Head) -> None:
 def take_epoch(connection: Connection, head: Head) -> Head:
     """Take the next fencing epoch, so that a pen that still holds the last one stops."""
     taken = replace(head, epoch=head.epoch + 1)
-    connection.execute(_MOVE, {"epoch": taken.epoch})
+    run(connection, "UPDATE log_head SET epoch = ? WHERE id = 1", (taken.epoch,))
     return taken
 
 
@@ -200,7 +201,8 @@ class Draft:
             standing_epoch=self.standing_epoch,
             last_t_us=self.last_t_us,
         )
-        connection.execute(_MOVE, head.row())
+        columns = head.row()
+        run(connection, _MOVE, [columns[name] for name in _COLUMNS])
 
     def read_back(self, connection: Connection) -> None:
         """Compare what the database returns with what was hashed, before it is committed.
@@ -210,7 +212,7 @@ class Draft:
         """
         if not self.entries:
             return
-        stored = connection.execute(_STORED, {"first": self.base.next_seq}).all()
+        stored = run(connection, _STORED, (self.base.next_seq,)).fetchall()
         hashed = list(enumerate(self.leaves, start=self.base.next_seq))
         if [(seq, leaf_hash(env)) for seq, env, _ in stored] != hashed or [
             (seq, leaf) for seq, _, leaf in stored

@@ -29,7 +29,7 @@ from pathlib import Path
 from typing import Any, Final, Protocol, TypeVar
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from sqlalchemy import Connection, select, text
+from sqlalchemy import Connection, select
 from sqlalchemy.exc import (
     DataError,
     DBAPIError,
@@ -68,6 +68,7 @@ from governance.storage.errors import (
 from governance.storage.ports import CommittedAnswer, PendingAnswer, Unit
 from governance.storage.reader import SqlReader
 from governance.storage.sealing import Sealer
+from governance.storage.statement import run
 from governance.storage.unit import SqlUnit
 
 T = TypeVar("T")
@@ -377,10 +378,10 @@ class Committer:
         known = self._live.published_size
         if self._unsaved is not None:
             known, note = self._unsaved
-            connection.execute(_INSERT_NOTE, {"size": known, "note": note.decode()})
+            run(connection, _INSERT_NOTE, (known, note.decode()))
         size = self._live.tree.size
         if size > known:  # another process wrote it, or we did and could not confirm
-            connection.execute(_INSERT_NOTE, {"size": size, "note": self._signed().decode()})
+            run(connection, _INSERT_NOTE, (size, self._signed().decode()))
 
     def _signed(self) -> bytes:
         tree = self._live.tree
@@ -460,9 +461,7 @@ class Committer:
             return False
 
 
-_INSERT_NOTE: Final = text(
-    "INSERT INTO checkpoint (size, note) VALUES (:size, :note) ON CONFLICT DO NOTHING"
-)
+_INSERT_NOTE: Final = "INSERT INTO checkpoint (size, note) VALUES (?, ?) ON CONFLICT DO NOTHING"
 
 
 # An error of one statement; every other error of the database may have cost the transaction.

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Final
 from sqlalchemy import Connection, Engine, NullPool, create_engine, event
 
 from governance.storage.errors import SettingRefused
+from governance.storage.statement import run
 
 if TYPE_CHECKING:
     from psycopg import Connection as PostgresqlConnection
@@ -80,7 +81,7 @@ def _sqlite(path: Path, extra: Mapping[str, object], *, begin: str, **options: o
                 raise _refused(f"PRAGMA {name}", wanted=str(value), found=found and found[0])
 
     def begun(connection: Connection) -> None:
-        connection.exec_driver_sql(begin)
+        run(connection, begin)
 
     event.listen(engine, "connect", connected)
     event.listen(engine, "begin", begun)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Final
 
 from governance import ids
 from governance.ledger.core import canonical
@@ -16,6 +17,9 @@ from governance.ledger.core.canonical import Json
 from governance.ledger.core.record import body_commitment, facts_commitment
 from governance.ledger.store.keys import KeyStore
 from governance.storage.ports import Body
+
+# For an event id, for the two salts, and for the body's encryption.
+_RANDOM: Final = (ids.TAIL_BYTES, ids.SALT_BYTES, ids.SALT_BYTES, ids.NONCE_BYTES)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,23 +66,23 @@ class Sealer:
 
         Facts name the body's key, so that a changed key id beside the entry is found (P3).
         """
-        event_id = ids.event_id(now_us=now_us)
+        tail, facts_salt, body_salt, nonce = ids.drawn(*_RANDOM)
+        event_id = ids.event_id(now_us=now_us, tail=tail)
         permanent = dict(facts)
         if body is not None:
             permanent["body_key"] = body.key_id
-        encoded, salt = canonical.dumps(permanent), ids.salt()
+        encoded = canonical.dumps(permanent)
         return Prepared(
             event_id=event_id,
             kind=kind,
             facts=encoded,
-            facts_salt=salt,
-            facts_c=facts_commitment(salt=salt, facts=encoded),
-            body=None if body is None else self._seal(body, event_id),
+            facts_salt=facts_salt,
+            facts_c=facts_commitment(salt=facts_salt, facts=encoded),
+            body=None if body is None else self._seal(body, event_id, body_salt, nonce),
             touches_standing=touches_standing,
         )
 
-    def _seal(self, body: Body, event_id: str) -> PreparedBody:
-        salt = ids.salt()
+    def _seal(self, body: Body, event_id: str, salt: bytes, nonce: bytes) -> PreparedBody:
         return PreparedBody(
             content=body.content,
             key_id=body.key_id,
@@ -89,6 +93,6 @@ class Sealer:
                 dek=self._keys.get(body.key_id),
                 origin=self._origin,
                 event_id=event_id,
-                nonce=ids.nonce(),
+                nonce=nonce,
             ),
         )

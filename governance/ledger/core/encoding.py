@@ -28,7 +28,7 @@ def decimal(text: str) -> int | None:
 
 def base64_text(raw: bytes) -> str:
     """Return RFC 4648 section 4 base64 with padding."""
-    return base64.b64encode(raw).decode("ascii")
+    return binascii.b2a_base64(raw, newline=False).decode("ascii")
 
 
 def base64_bytes(text: str) -> bytes | None:

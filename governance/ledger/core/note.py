@@ -12,8 +12,10 @@ signature of a known key rejects the whole note: it is never noise. The text mea
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import lru_cache
 from hashlib import sha256
 from typing import Final
 
@@ -36,6 +38,11 @@ _KEY_ID_BYTES: Final = 4
 
 _NEXT_KEY: Final = "Copy the verifier key again from its owner: name+keyid+base64."
 _NEXT_NOTE: Final = "Fetch the note again from its source and change no byte of it."
+
+
+# Control characters and lone surrogates; in a name any space and the plus sign as well.
+_NOT_TEXT: Final = re.compile("[\x00-\x09\x0b-\x1f\ud800-\udfff]")
+_NOT_NAME: Final = re.compile("[\\s\x00-\x1f+\ud800-\udfff]")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,7 +132,7 @@ class OpenedNote:
 
 def sign(text: str, *, name: str, private_key: Ed25519PrivateKey) -> bytes:
     """Return the note of `text` with one Ed25519 signature under the key name `name`."""
-    key = VerifierKey.of(private_key, name=name)
+    key = _own_key(private_key, name)
     signature = private_key.sign(_checked_text(text).encode())
     return f"{text}\n{signature_line(key=key, signature=signature)}".encode()
 
@@ -140,6 +147,12 @@ def cosign(note: bytes, *, name: str, private_key: Ed25519PrivateKey, time_s: in
     return signature_line(
         key=key, signature=cosignature.sign(text=text, time_s=time_s, private_key=private_key)
     )
+
+
+@lru_cache(maxsize=16)
+def _own_key(private_key: Ed25519PrivateKey, name: str) -> VerifierKey:
+    """Return the key's public half; deriving it costs as much as the signature."""
+    return VerifierKey.of(private_key, name=name)
 
 
 def signature_line(*, key: VerifierKey, signature: bytes) -> str:
@@ -214,24 +227,16 @@ def _parse_line(line: str) -> Signature:
 
 
 def _check_name(name: str) -> None:
-    if (
-        not name
-        or "+" in name
-        or any(char.isspace() or char < " " or _is_surrogate(char) for char in name)
-    ):
+    if not name or _NOT_NAME.search(name):
         raise NoteRejected("a key name is empty or has a space or a plus", next_step=_NEXT_KEY)
 
 
 def _checked_text(text: str) -> str:
     if not text.endswith("\n"):
         raise _rejected("the text of a note ends in a newline")
-    if any((char < " " and char != "\n") or _is_surrogate(char) for char in text):
+    if _NOT_TEXT.search(text):
         raise _rejected("the note has a control character")
     return text
-
-
-def _is_surrogate(char: str) -> bool:
-    return "\ud800" <= char <= "\udfff"
 
 
 def _rejected(message: str) -> NoteRejected:
