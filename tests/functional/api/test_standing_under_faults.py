@@ -71,7 +71,8 @@ def roll_back_and_open_another(unit: Unit) -> None:
     unit.record(kind="release.opened", actor="sam", replace=[(first, ended)], add=[second])
 
 
-@pytest.mark.requirement("P1", "P11")
+@pytest.mark.requirement("P1")
+@pytest.mark.requirement("P11")
 def test_a_lift_that_the_disk_lost_leaves_the_hold_in_force(
     own: Api, monkeypatch: pytest.MonkeyPatch
 ) -> None:

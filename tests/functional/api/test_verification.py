@@ -13,7 +13,8 @@ from tests.functional.api.test_predict import problem
 from tests.unit.serving.fakes import HOUR_US, hold_record
 
 
-@pytest.mark.requirement("P3", "P11")
+@pytest.mark.requirement("P3")
+@pytest.mark.requirement("P11")
 def test_a_hold_that_is_lifted_in_the_database_ends_service_within_the_hour(home: Path) -> None:
     clock = ShiftedClock()
     with running(home, clock=clock) as api:

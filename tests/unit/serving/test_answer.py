@@ -283,7 +283,8 @@ def test_a_release_of_another_organisation_does_not_answer(world: World) -> None
     assert codes(put(world)) == ["gate.not_released"]
 
 
-@pytest.mark.requirement("P1", "P11")
+@pytest.mark.requirement("P1")
+@pytest.mark.requirement("P11")
 def test_what_a_lost_transaction_decided_on_is_not_kept(world: World) -> None:
     """The committer's reader saw a hold lifted, and the database lost that act again."""
     from governance.registry.records import Hold
