@@ -15,14 +15,14 @@ from typing import TypeVar
 import orjson
 
 from change_control.change.documents import DocumentState
-from change_control.release.hold import Hold, HoldState
-from change_control.release.release import Release, ReleaseMode, ReleaseState
+from change_control.release.release import Release
 from change_control.release.standing import Standing, StandingFacts, standing
 from change_control.release.version import VersionState
 from change_control.scope import Scope
 from governance.gate.market import standing_of_unnamed
 from governance.gate.rows import RowGate
 from governance.registry import records
+from governance.registry.standing import hold_of, release_of
 from governance.storage.ports import Reader
 from models.entry import Entry, entry_from_record
 
@@ -144,8 +144,8 @@ def _governed_model(
     holds: list[records.Hold],
     versions: list[records.Version],
 ) -> GovernedModel:
-    rules = [_release(record) for record in releases]
-    stops = tuple(_hold(record) for record in holds)
+    rules = [release_of(record) for record in releases]
+    stops = tuple(hold_of(record) for record in holds)
     states = {record.id: VersionState(record.state) for record in versions}
 
     def facts(of: Iterable[Release]) -> StandingFacts:
@@ -163,28 +163,4 @@ def _governed_model(
         nothing_released=facts(()),
         releases={record.id: record for record in releases},
         versions={record.id: record for record in versions},
-    )
-
-
-def _release(record: records.Release) -> Release:
-    return Release(
-        id=record.id,
-        version=record.version,
-        scope=Scope.parse(record.scope),
-        market=record.market,
-        purpose=record.purpose,
-        mode=ReleaseMode(record.mode),
-        from_us=record.from_us,
-        until_us=record.until_us,
-        state=ReleaseState(record.state),
-    )
-
-
-def _hold(record: records.Hold) -> Hold:
-    return Hold(
-        id=record.id,
-        scope=Scope.parse(record.scope),
-        cause=record.cause,
-        state=HoldState(record.state),
-        version=record.version,
     )

@@ -5,15 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from change_control.change.documents import DocumentKind, DocumentState
-from change_control.release import hold as holds
-from change_control.release import release as releases
-from change_control.release.hold import HoldState
-from change_control.release.release import ReleaseMode, ReleaseState
 from change_control.release.standing import Standing, StandingFacts, standing
 from change_control.release.version import VersionState
 from change_control.scope import Scope
 from governance.operations.rules import document_in_force
 from governance.registry.records import Hold, Release, Version
+from governance.registry.standing import hold_of, release_of
 from governance.storage.ports import Reader
 
 
@@ -33,8 +30,8 @@ def standing_facts(reader: Reader, *, model: str, purpose: str | None) -> Standi
         found = [release for release in found if release.purpose == purpose]
     return StandingFacts(
         entry=_entry_state(reader, model),
-        releases=tuple(_release(release) for release in found),
-        holds=tuple(_hold(hold) for hold in reader.find(Hold, model=model)),
+        releases=tuple(release_of(release) for release in found),
+        holds=tuple(hold_of(hold) for hold in reader.find(Hold, model=model)),
         versions=_versions(reader, model),
     )
 
@@ -48,27 +45,3 @@ def _versions(reader: Reader, model: str) -> Mapping[str, VersionState]:
     return {
         version.id: VersionState(version.state) for version in reader.find(Version, model=model)
     }
-
-
-def _release(release: Release) -> releases.Release:
-    return releases.Release(
-        id=release.id,
-        version=release.version,
-        scope=Scope.parse(release.scope),
-        market=release.market,
-        purpose=release.purpose,
-        mode=ReleaseMode(release.mode),
-        from_us=release.from_us,
-        until_us=release.until_us,
-        state=ReleaseState(release.state),
-    )
-
-
-def _hold(hold: Hold) -> holds.Hold:
-    return holds.Hold(
-        id=hold.id,
-        scope=Scope.parse(hold.scope),
-        cause=hold.cause,
-        state=HoldState(hold.state),
-        version=hold.version,
-    )
