@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import contextlib
 import os
+import signal
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import FrameType
 from typing import Final
 
 import uvicorn
@@ -42,6 +44,7 @@ def serve_home(
     `ready` is called with the address once both sockets listen. Raises HomeOwned, LedgerTampered,
     WrongRevision or AddressInUse before anything is served.
     """
+    signal.signal(signal.SIGTERM, _end)
     compute = ProcessCompute()
     with contextlib.closing(compute), open_deployment(root, compute=compute) as deployment:
         config = deployment.home.config.server
@@ -50,6 +53,15 @@ def serve_home(
             ready(f"http://{where[0]}:{network.getsockname()[1]}")
             with deployment.cosigner.running(), deployment.verifier.running():
                 server(application(deployment)).run(sockets=[network, local])
+
+
+def _end(_number: int, _frame: FrameType | None) -> None:
+    """End by leaving every block that was entered.
+
+    uvicorn raises the signal that stopped it once more; by default that would kill the process with
+    the pen, the worker process and the socket still open.
+    """
+    raise SystemExit(0)
 
 
 def application(deployment: Deployment) -> App:

@@ -31,6 +31,7 @@ class Templates:
             instant=_instant,
             day=wording.day_text,
             words=wording.words_of,
+            sentence=wording.sentence_of,
             metric=wording.metric_words,
             digest=wording.digest_text,
             number=wording.number_text,

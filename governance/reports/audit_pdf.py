@@ -129,7 +129,7 @@ def _population(population: str) -> str:
 
 def _method(estimate: EstimateShown) -> str:
     """Return the level, n and method in a sentence (P8)."""
-    note = f" {wording.words_of(estimate.note)}." if estimate.note else ""
+    note = f" {wording.sentence_of(estimate.note)}." if estimate.note else ""
     level = wording.percent_text(estimate.level)
     return f"Level {level}, n = {estimate.n_text}; {estimate.method}.{note}"
 

@@ -156,6 +156,11 @@ def words_of(identifier: str) -> str:
     return words[:1].upper() + words[1:]
 
 
+def sentence_of(text: str) -> str:
+    """Return the text as it begins a sentence; a method keeps its own spelling, "t(q-2)"."""
+    return text[:1].upper() + text[1:]
+
+
 METRIC_WORDS: Final = {
     "mase": "MASE",
     "rmsse": "RMSSE",

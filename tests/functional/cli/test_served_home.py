@@ -8,10 +8,19 @@ from __future__ import annotations
 
 import json
 import re
+import signal
 
 import httpx
 
-from tests.support.demonstration import Demonstration, ask, result, run_vigil, token
+from tests.support.demonstration import (
+    Demonstration,
+    address_of,
+    ask,
+    result,
+    run_vigil,
+    start_server,
+    token,
+)
 
 HTTP_REFUSED = 409
 
@@ -97,6 +106,16 @@ def _hidden(page: str) -> dict[str, str]:
         if name and value:
             fields[name.group(1)] = value.group(1)
     return fields
+
+
+def test_a_server_that_is_told_to_end_closes_what_it_opened(demonstration: Demonstration) -> None:
+    with start_server(demonstration.home) as process:
+        address_of(process)
+        process.send_signal(signal.SIGTERM)
+        _out, errors = process.communicate(timeout=60)
+    assert process.returncode == 0
+    assert errors == ""
+    assert not (demonstration.home / "vigil.sock").exists()
 
 
 def test_socket_access_is_no_identity(demonstration: Demonstration) -> None:

@@ -83,3 +83,9 @@ def test_an_unknown_verdict_is_not_worded_as_a_pass() -> None:
 
 def test_a_day_names_its_month() -> None:
     assert plain(wording.day_text(1_772_816_400_000_000)) == "6 March 2026"
+
+
+def test_a_method_keeps_its_spelling_where_it_begins_a_sentence() -> None:
+    method = "block jackknife, t(q-2), v1"
+    assert wording.sentence_of(method) == "Block jackknife, t(q-2), v1"
+    assert wording.sentence_of("") == ""
