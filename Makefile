@@ -33,7 +33,7 @@ demo-check: $(VENV)/demo.stamp ## the same in a folder of its own, without stayi
 # --- verify ------------------------------------------------------------------------------------
 
 test: $(VENV)/test.stamp ## run all tests but the campaigns
-	$(BIN)/python -m pytest $(PYTEST_ARGS)
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile $(PYTEST_ARGS)
 
 check: $(VENV)/test.stamp ## format, lint, types, import contracts and the fast tests
 	$(BIN)/ruff format --check .

@@ -31,6 +31,27 @@ class Demonstration:
     state: Path
     told: str
 
+    def keep_in(self, file: Path) -> None:
+        """Write down where it is, for another test process."""
+        known = {
+            "home": str(self.home),
+            "passwords": dict(self.passwords),
+            "state": str(self.state),
+            "told": self.told,
+        }
+        file.write_text(json.dumps(known), encoding="utf-8")
+
+    @classmethod
+    def kept_in(cls, file: Path) -> Demonstration:
+        """Return what another test process built."""
+        known = json.loads(file.read_text(encoding="utf-8"))
+        return cls(
+            home=Path(known["home"]),
+            passwords=known["passwords"],
+            state=Path(known["state"]),
+            told=known["told"],
+        )
+
     def vigil(
         self, *words: str, password: str | None = None, home: bool = True
     ) -> subprocess.CompletedProcess[str]:
@@ -90,6 +111,7 @@ def run_vigil(
 
 def build(folder: Path) -> Demonstration:
     """Build the demonstration with its own command."""
+    folder.mkdir(exist_ok=True)
     home = folder / "home"
     done = run_vigil("demo", "--check", "--home", str(home))
     assert done.returncode == 0, done.stdout + done.stderr
