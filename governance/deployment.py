@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,13 +18,18 @@ if TYPE_CHECKING:
     from governance.ledger.store.keys import KeyStore
     from governance.ledger.store.view import LedgerView
     from governance.storage.cosigner import Cosigner
+    from governance.storage.counts import RecordCounts
     from governance.storage.rebuild import RebuildReport
     from governance.storage.verifier import Verifier
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Deployment:
-    """A home that this process owns, opened."""
+    """A home that this process owns, opened.
+
+    `rebuild` and `count` take a `watch`. What is given to `at_end` is called before the home is
+    given back: whoever reads in a thread of their own ends it there.
+    """
 
     home: Home
     clock: Clock
@@ -35,7 +40,9 @@ class Deployment:
     compute: Compute
     cosigner: Cosigner
     verifier: Verifier
-    rebuild: Callable[[], RebuildReport]
+    rebuild: Callable[..., RebuildReport]
+    count: Callable[..., RecordCounts]
+    at_end: Callable[[Callable[[], None]], object]
 
 
 @contextmanager
@@ -49,7 +56,7 @@ def open_deployment(
     """
     home = Home.open(root)
     running_clock = clock or SystemClock()
-    with open_storage(home, clock=running_clock) as storage:
+    with open_storage(home, clock=running_clock) as storage, ExitStack() as ending:
         yield Deployment(
             home=home,
             clock=running_clock,
@@ -61,4 +68,6 @@ def open_deployment(
             cosigner=storage.cosigner,
             verifier=storage.verifier,
             rebuild=storage.rebuild,
+            count=storage.count,
+            at_end=ending.callback,
         )

@@ -14,6 +14,7 @@ from typing import Final
 from sqlalchemy import Connection, Engine, Table, distinct, func, select
 
 from governance.ledger.core.errors import LedgerTampered, NotCanonical
+from governance.ledger.core.progress import UNWATCHED, Watch
 from governance.ledger.core.record import decode_entry
 from governance.ledger.store.streaming import streamed
 from governance.ledger.store.tables import EntryRow, Row
@@ -70,14 +71,16 @@ class RecordCounts:
     secrets_moved: int
 
 
-def count_records(engine: Engine, *, window: Window | None = None) -> RecordCounts:
+def count_records(
+    engine: Engine, *, window: Window | None = None, watch: Watch = UNWATCHED
+) -> RecordCounts:
     """Count entries and rows in one snapshot; raise LedgerTampered at what is no entry."""
     with engine.connect() as connection, connection.begin():
         kinds: Counter[str] = Counter()
         inside = 0
         entries = select(_ENTRY.c.seq, _ENTRY.c.env).order_by(_ENTRY.c.seq)
         with streamed(connection, entries) as rows:
-            for row in rows:
+            for row in watch.rows("counts", rows):
                 seq, kind = row["seq"], _kind(row["env"], row["seq"])
                 kinds[kind] += 1
                 if window is not None and window.first <= seq <= window.last:

@@ -64,7 +64,11 @@ _FIRST = select(_CHECKPOINT.c.size).where(_CHECKPOINT.c.size == 1)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Storage:
-    """The opened storage of a home. `rebuild` folds all rows again and compares them."""
+    """The opened storage of a home.
+
+    `rebuild` folds all rows again and compares them, `count` counts what is recorded; both take a
+    `watch`.
+    """
 
     pen: Committer
     reader: Callable[[], AbstractContextManager[Reader]]
@@ -72,7 +76,8 @@ class Storage:
     keys: KeyStore
     cosigner: Cosigner
     verifier: Verifier
-    rebuild: Callable[[], RebuildReport]
+    rebuild: Callable[..., RebuildReport]
+    count: Callable[..., RecordCounts]
 
 
 def create_home(
@@ -158,6 +163,7 @@ def open_storage(
             cosigner=cosigner,
             verifier=verifier,
             rebuild=rebuild,
+            count=partial(count_records, engine),
         )
 
 

@@ -24,6 +24,7 @@ from governance.ledger.core import canonical
 from governance.ledger.core.body_cipher import SealedBody, unseal
 from governance.ledger.core.canonical import Json
 from governance.ledger.core.errors import BodyUnreadable, LedgerTampered, NotCanonical
+from governance.ledger.core.progress import UNWATCHED, Watch
 from governance.ledger.store.keys import KeyDestroyed, KeyStore, KeyUnknown
 from governance.ledger.store.streaming import streamed
 from governance.ledger.store.tables import BlobRow, BodyRow, EntryRow, Row
@@ -112,7 +113,9 @@ class _Folded:
             verify_signature(row, key=key, sequence=self.set_by[Signature.TABLE, row_id]["id"])
 
 
-def rebuild_check(engine: Engine, *, home: Home, keys: KeyStore) -> RebuildReport:
+def rebuild_check(
+    engine: Engine, *, home: Home, keys: KeyStore, watch: Watch = UNWATCHED
+) -> RebuildReport:
     """Compare every governed row with the facts; raise LedgerTampered naming the difference.
 
     The message names table, row, column and both values, `sequence` the entry that set it last.
@@ -121,7 +124,7 @@ def rebuild_check(engine: Engine, *, home: Home, keys: KeyStore) -> RebuildRepor
     with engine.connect() as connection, connection.begin():
         entries = select(_ENTRY.c.seq, _ENTRY.c.facts, _ENTRY.c.env).order_by(_ENTRY.c.seq)
         with streamed(connection, entries) as rows:
-            for row in rows:
+            for row in watch.rows("rows", rows):
                 counted.add(row, folded, home)
         for table in COLUMNS:
             _compare_table(connection, table, folded)

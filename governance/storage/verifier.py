@@ -15,7 +15,7 @@ import logging
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Final
+from typing import Final, TypeVar
 
 from governance.clock import MICROSECONDS, Clock
 from governance.home import VerificationConfig
@@ -29,6 +29,7 @@ _LOOK_SECONDS: Final = 15
 _STOP_SECONDS: Final = 10
 
 _log = logging.getLogger(__name__)
+T = TypeVar("T")
 
 
 class Verifier:
@@ -76,6 +77,23 @@ class Verifier:
         if self._fault is not None:
             return self._fault.code
         return AuditUnavailable.code if self._in_doubt else None
+
+    # --- what people ask ----------------------------------------------------------------------
+
+    def on_demand(self, check: Callable[[], T]) -> T:
+        """Run a check that somebody wants now, in the caller's thread; raise what it raises.
+
+        What it finds ends the service as a turn's finding does: a difference that a person has seen
+        must not go on being answered on (P1).
+        """
+        try:
+            passed = self._look_twice(check)
+        except LedgerTampered as fault:
+            self._fault = fault
+            _log.critical("verification failed; nothing is answered or written: %s", fault)
+            raise
+        self._in_doubt = False
+        return passed
 
     # --- the thread ---------------------------------------------------------------------------
 
@@ -135,18 +153,18 @@ class Verifier:
             self._in_doubt = False
         return True
 
-    def _look_twice(self, check: Callable[[], object]) -> None:
+    def _look_twice(self, check: Callable[[], T]) -> T:
         """Run the check again where it found something, with the gate closed meanwhile.
 
         Keys and the policy are files beside the database; one that is being changed with it differs
         for an instant. What is really there is there at the second look.
         """
         try:
-            check()
+            return check()
         except LedgerTampered as fault:
             self._in_doubt = True
             _log.critical("verification found a difference and looks again: %s", fault)
-            check()
+            return check()
 
     def _next_night(self, now_us: int) -> int:
         due_us = now_us - now_us % _DAY_US + self._hour_us

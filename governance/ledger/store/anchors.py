@@ -19,6 +19,7 @@ from governance.ledger.core.errors import LedgerTampered, NoteRejected
 from governance.ledger.core.merkle import Tree
 from governance.ledger.core.note import COSIGNATURE_V1, VerifierKey
 from governance.ledger.core.policy import Policy
+from governance.ledger.core.progress import UNWATCHED, Watch
 from governance.ledger.store.streaming import streamed
 from governance.ledger.store.tables import CheckpointRow, CosignatureRow, Row
 
@@ -73,10 +74,10 @@ class StoredAnchors:
                     return Anchor(size=size, note=note)
         return None
 
-    def check(self, connection: Connection) -> None:
+    def check(self, connection: Connection, *, watch: Watch = UNWATCHED) -> None:
         """Verify every line of a known witness; raise LedgerTampered at one not as signed."""
         with streamed(connection, self._rows().order_by(_COSIGNATURE.c.size)) as rows:
-            for size, note in self._notes(rows):
+            for size, note in watch.rows("witnesses", self._notes(rows)):
                 self._checked(size, note)
 
     def _rows(self) -> Select[Any]:

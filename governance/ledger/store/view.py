@@ -19,10 +19,13 @@ from governance.ledger.core.errors import LedgerTampered, NotCanonical, NoteReje
 from governance.ledger.core.merkle import Tree
 from governance.ledger.core.note import VerifierKey
 from governance.ledger.core.policy import Policy
+from governance.ledger.core.progress import UNWATCHED, Watch
+from governance.ledger.core.proof import TlogProof
 from governance.ledger.core.receipt import build_receipt
 from governance.ledger.core.record import decode_entry
 from governance.ledger.core.verify import StoredEntry, VerifiedLog, verify_log
 from governance.ledger.store.anchors import Anchor, StoredAnchors, largest_cosigned
+from governance.ledger.store.checkpoints import StoredCheckpoints
 from governance.ledger.store.keys import KeyDestroyed, KeyStore, KeyUnknown
 from governance.ledger.store.live import LiveLog
 from governance.ledger.store.note_file import largest_note
@@ -83,6 +86,7 @@ class LedgerView:
         self._notes_path = notes_path
         self._refresh = refresh
         self.tiles = LedgerTiles(engine=engine, live=live, open_body=self._open)
+        self.checkpoints = StoredCheckpoints(engine=engine)
 
     def head(self) -> tuple[int, bytes]:
         """Return size and root under the last signed checkpoint."""
@@ -153,7 +157,11 @@ class LedgerView:
             proof=self._live.best_proof(row["seq"]),
         )
 
-    def verify(self) -> VerifiedLog:
+    def proof(self, seq: int) -> TlogProof:
+        """Return the proof of entry `seq` as a receipt would hold it; raise NoSuchProof."""
+        return self._live.best_proof(seq)
+
+    def verify(self, *, watch: Watch = UNWATCHED) -> VerifiedLog:
         """Check every entry, body and checkpoint; raise LedgerTampered naming the first fault.
 
         One snapshot is read once, in order. Bodies are decrypted and compared; a body without a
@@ -166,13 +174,13 @@ class LedgerView:
         newest.append(in_file)
         with self._connect() as connection:
             with streamed(connection, _rows().order_by(_ENTRY.c.seq)) as found:
-                rows = _Rows(connection, found, self._open)
+                rows = _Rows(connection, watch.rows("entries", found), self._open)
                 verified = verify_log(
                     rows, origin=self.origin, checkpoints=newest, open_body=rows.open_body
                 )
             self._check_orphans(connection)
-            self._check_checkpoints(connection, verified)
-            self._anchors().check(connection)
+            self._check_checkpoints(connection, verified, watch)
+            self._anchors().check(connection, watch=watch)
         return verified
 
     @property
@@ -223,10 +231,12 @@ class LedgerView:
         if seq is not None:
             raise LedgerTampered("a body is stored for an entry that is not there", sequence=seq)
 
-    def _check_checkpoints(self, connection: Connection, verified: VerifiedLog) -> None:
+    def _check_checkpoints(
+        self, connection: Connection, verified: VerifiedLog, watch: Watch
+    ) -> None:
         first = connection.execute(select(func.min(_CHECKPOINT.c.size))).scalar()
         with streamed(connection, select(_CHECKPOINT).order_by(_CHECKPOINT.c.size)) as rows:
-            for row in rows:
+            for row in watch.rows("checkpoints", rows):
                 size = row["size"]
                 opened = self._opened(size, row["note"])
                 if size > verified.size or opened.root != self._live.tree.root(size):

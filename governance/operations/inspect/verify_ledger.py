@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from functools import partial
 
 from pydantic import Field
 
 from governance.deployment import Deployment
+from governance.ledger.core.progress import UNWATCHED, Watch
 from governance.ledger.store.view import LedgerView
 from governance.operations.actor import Actor
 from governance.operations.inspect.reconcile import Counted
@@ -62,15 +64,18 @@ def verify_ledger(deployment: Deployment, actor: Actor, _request: VerifyLedger) 
     return verify_everything(deployment)
 
 
-def verify_everything(deployment: Deployment) -> VerifyReport:
+def verify_everything(deployment: Deployment, *, watch: Watch = UNWATCHED) -> VerifyReport:
     """Verify entries, bodies, checkpoints and the fold of the facts."""
-    return report_on(deployment.ledger, deployment.rebuild)
+    rebuild = partial(deployment.rebuild, watch=watch)
+    return report_on(deployment.ledger, rebuild, watch=watch)
 
 
-def report_on(ledger: LedgerView, rebuild: Callable[[], RebuildReport]) -> VerifyReport:
+def report_on(
+    ledger: LedgerView, rebuild: Callable[[], RebuildReport], *, watch: Watch = UNWATCHED
+) -> VerifyReport:
     """Verify a stored log and its governed rows, and report what was checked."""
     started = time.perf_counter()
-    verified = ledger.verify()
+    verified = ledger.verify(watch=watch)
     rebuilt = rebuild()
     return VerifyReport(
         origin=ledger.origin,
