@@ -70,7 +70,7 @@ def test_a_difference_is_told_with_its_entry_and_ends_the_service(home: Small) -
     database_path = home.deployment.home.database_path
     with sqlite3.connect(database_path) as database:
         database.execute("DROP TRIGGER entry_refuses_update")
-        database.execute("UPDATE entry SET facts = '{}' WHERE seq = 7")
+        database.execute("UPDATE entry SET facts = X'7b7d' WHERE seq = 7")
     database.close()
     verifications = Verifications(home.deployment, work=0, rest=lambda _: None)
     verifications.start(by="rea")
