@@ -13,6 +13,8 @@ from governance.clock import Clock, SystemClock
 from governance.home import Home
 from governance.storage.open import open_storage
 from governance.storage.ports import Pen, Reader
+from governance.storage.trail.index import INDEX_NAME, TrailIndex
+from governance.storage.trail.segments import sealing_key
 
 if TYPE_CHECKING:
     from governance.ledger.store.keys import KeyStore
@@ -43,6 +45,7 @@ class Deployment:
     rebuild: Callable[..., RebuildReport]
     count: Callable[..., RecordCounts]
     at_end: Callable[[Callable[[], None]], object]
+    trail: TrailIndex
 
 
 @contextmanager
@@ -70,4 +73,7 @@ def open_deployment(
             rebuild=storage.rebuild,
             count=storage.count,
             at_end=ending.callback,
+            trail=TrailIndex(
+                ledger=storage.ledger, path=home.root / INDEX_NAME, key=sealing_key(home)
+            ),
         )

@@ -7,12 +7,13 @@ from typing import Annotated, Any
 
 import typer
 
-from governance.cli import witness
+from governance.cli import trail, witness
 from governance.cli.options import DEFAULT_HOME, HomeOption, JsonOption, show
 from governance.errors import GovernanceError
 
 app = typer.Typer(no_args_is_help=True, help="The audit log.")
 app.add_typer(witness.app, name="witness")
+trail.register(app)
 receipts = typer.Typer(no_args_is_help=True, help="Receipts, checked offline.")
 
 

@@ -21,6 +21,7 @@ from governance.operations.change import (
 from governance.operations.inspect import evidence, list_models, list_reviews, verify_ledger
 from governance.operations.operation import Operation, Result
 from governance.operations.review import decide_review
+from governance.operations.trail import search_trail
 from governance.operations.watch import (
     check_overdue,
     holds,
@@ -76,6 +77,7 @@ _ALL: Final[tuple[Operation[Any, Any], ...]] = (
     list_reviews.LIST_REVIEWS,
     list_reviews.SHOW_REVIEW,
     verify_ledger.VERIFY_LEDGER,
+    search_trail.SEARCH_TRAIL,
 )
 
 OPERATIONS: Final[Mapping[str, Operation[Any, Any]]] = MappingProxyType(

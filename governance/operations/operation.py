@@ -70,12 +70,16 @@ class Operation(Generic[Q, A]):
     repeated: str
 
     def perform(self, deployment: Deployment, actor: Actor, params: Mapping[str, Any]) -> A:
-        """Validate `params` and run; raise InvalidInput naming each bad field, never its value.
+        """Validate `params` and run; raise InvalidInput where they are not what it takes.
 
         Every commit of the run is the person's, as `acting` has it.
         """
+        return self.run(acting(deployment, actor), actor, self.checked(params))
+
+    def checked(self, params: Mapping[str, Any]) -> Q:
+        """Return the request; raise InvalidInput naming each bad field, never its value."""
         try:
-            request = self.request.model_validate(params)
+            return self.request.model_validate(params)
         except ValidationError as error:
             faults = "; ".join(
                 f"{_member(fault['loc'], fault['type'])}: {fault['msg']}"
@@ -85,4 +89,3 @@ class Operation(Generic[Q, A]):
                 f"{self.name}: {faults}",
                 next_step="correct the named fields and send the request again",
             ) from None
-        return self.run(acting(deployment, actor), actor, request)

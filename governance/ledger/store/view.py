@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from sqlalchemy import Connection, Engine, RowMapping, Select, func, select
+from sqlalchemy import Connection, Engine, RowMapping, Select, func, literal, select
 
 from governance.errors import NotFound
 from governance.ledger.core import canonical
@@ -115,9 +115,15 @@ class LedgerView:
             raise NotFound(f"the ledger has no event {event_id}", next_step="Check the identifier.")
         return _readable(row)
 
-    def entries(self, from_seq: int = 0, limit: int = 100) -> list[LedgerEntry]:
-        """Return up to `limit` entries from `from_seq` on, in order."""
-        query = _rows().where(_ENTRY.c.seq >= from_seq).order_by(_ENTRY.c.seq).limit(limit)
+    def entries(
+        self, from_seq: int = 0, limit: int = 100, *, bodies: bool = True
+    ) -> list[LedgerEntry]:
+        """Return up to `limit` entries from `from_seq` on, in order.
+
+        Without `bodies` their ciphertexts stay in the database, for whoever reads many.
+        """
+        rows = _rows() if bodies else _rows_without_bodies()
+        query = rows.where(_ENTRY.c.seq >= from_seq).order_by(_ENTRY.c.seq).limit(limit)
         with self._connect() as connection:
             return [_readable(row) for row in connection.execute(query).mappings()]
 
@@ -341,6 +347,16 @@ def _rows() -> Select[Any]:
         _BODY.c.key_commitment,
         _BODY.c.salt,
         _BODY.c.erased_by_seq,
+    ).select_from(_ENTRY.outerjoin(_BODY, _BODY.c.seq == _ENTRY.c.seq))
+
+
+def _rows_without_bodies() -> Select[Any]:
+    return select(
+        _ENTRY,
+        _BODY.c.key_id,
+        _BODY.c.erased_by_seq,
+        literal(None).label("ciphertext"),
+        literal(None).label("salt"),
     ).select_from(_ENTRY.outerjoin(_BODY, _BODY.c.seq == _ENTRY.c.seq))
 
 

@@ -1,0 +1,1 @@
+"""The trail as people use it: search it, take it along, and review it."""

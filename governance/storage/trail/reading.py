@@ -1,0 +1,109 @@
+"""Entries of the trail, each held against the tree as it is read.
+
+Whoever may write in the database could show a searcher other facts than were logged. So an entry
+counts only where its leaf is the tree's and its facts are what it commits to (P3); the tree was
+derived and held against every checkpoint when the home was opened.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from governance.ledger.core.canonical import Json
+from governance.ledger.core.errors import LedgerTampered, NotCanonical
+from governance.ledger.core.record import decode_entry, facts_commitment, leaf_hash
+from governance.ledger.store.view import LedgerEntry, LedgerView
+from governance.storage.trail.facets import changes_of
+
+CHUNK: Final = 1000
+_NAME_COLUMNS: Final = {"person": "printed_name", "service_client": "title"}
+NAMED: Final = tuple(f"{table}:" for table in _NAME_COLUMNS)
+"""What the names of records begin with that carry a printed name."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrailEntry:
+    """One verified entry. `body` is "none", "held" or "erased"; it is never opened here."""
+
+    seq: int
+    event_id: str
+    kind: str
+    t_us: int
+    facts: Mapping[str, Json]
+    body: str
+
+
+def read_entries(ledger: LedgerView, first: int, end: int) -> Iterator[TrailEntry]:
+    """Yield the entries from `first` up to but not including `end`; raise LedgerTampered."""
+    while first < end:
+        chunk = ledger.entries(first, min(CHUNK, end - first), bodies=False)
+        if [entry.seq for entry in chunk] != list(range(first, min(first + CHUNK, end))):
+            raise LedgerTampered("an entry is missing", sequence=first)
+        for entry in chunk:
+            yield _verified(ledger, entry)
+        first += len(chunk)
+
+
+def read_entry(ledger: LedgerView, seq: int) -> TrailEntry:
+    """Return one entry; raise NotFound or LedgerTampered."""
+    return _verified(ledger, ledger.entry(seq))
+
+
+def first_from(ledger: LedgerView, t_us: int, *, size: int) -> int:
+    """Return the first entry of the first `size` that is not before the instant.
+
+    Times never go back along the log, so its own entries are the index by time.
+    """
+    return bisect_left(range(size), t_us, key=lambda seq: read_entry(ledger, seq).t_us)
+
+
+class Names:
+    """Under which printed name each person and calling system acted at which entry."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, list[tuple[int, str]]] = {}
+
+    def learn(self, entry: TrailEntry) -> None:
+        """Keep the names that the next entry gives."""
+        for change in changes_of(entry.facts):
+            column = _NAME_COLUMNS.get(str(change.get("table")))
+            values = change.get("row") or change.get("set")
+            if column is None or not isinstance(values, dict) or column not in values:
+                continue
+            value = values[column]
+            name = value[1] if isinstance(value, list) and len(value) == 2 else value
+            self._known.setdefault(str(change.get("key")), []).append((entry.seq, str(name)))
+
+    def at(self, actor: str, seq: int) -> str:
+        """Return the printed name of the actor when entry `seq` was written."""
+        if not actor:
+            return "the product itself"
+        known = self._known.get(actor, [])
+        before = bisect_left(known, seq + 1, key=lambda named: named[0])
+        return known[before - 1][1] if before else actor
+
+
+def _verified(ledger: LedgerView, read: LedgerEntry) -> TrailEntry:
+    stored = read.stored
+    try:
+        envelope = decode_entry(stored.env)
+    except NotCanonical as error:
+        raise LedgerTampered("its envelope is not an entry", sequence=stored.seq) from error
+    if envelope.seq != stored.seq or leaf_hash(stored.env) != ledger.tree.leaf(stored.seq):
+        raise LedgerTampered("it is not the entry that was logged", sequence=stored.seq)
+    if facts_commitment(salt=stored.facts_salt, facts=stored.facts) != envelope.facts_c:
+        raise LedgerTampered("its facts are not those that were logged", sequence=stored.seq)
+    if not isinstance(read.facts, dict):
+        raise LedgerTampered("its facts are not an object", sequence=stored.seq)
+    body = "none" if envelope.body_c is None else "held"
+    return TrailEntry(
+        seq=stored.seq,
+        event_id=stored.event_id,
+        kind=envelope.kind,
+        t_us=envelope.t_us,
+        facts=read.facts,
+        body="erased" if read.erased_by_seq is not None else body,
+    )
