@@ -12,6 +12,7 @@ guard below closes that, and the pair runs about ten times faster than a general
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Final, TypeAlias
 
 import orjson
@@ -40,7 +41,11 @@ _NEXT: Final = (
 
 def dumps(value: Json) -> bytes:
     """Return the canonical bytes of `value`; raise NotCanonical outside the domain."""
-    _check(value, MAX_DEPTH)
+    _check_all((value,), MAX_DEPTH, names=True)
+    return _encoded(value)
+
+
+def _encoded(value: Json) -> bytes:
     try:
         raw = orjson.dumps(value, option=_OPTIONS)
     except orjson.JSONEncodeError as error:  # a lone surrogate is all that is left
@@ -68,32 +73,36 @@ def loads(raw: bytes) -> Json:
         value: Json = orjson.loads(raw)
     except orjson.JSONDecodeError as error:
         raise NotCanonical("the bytes are not JSON", next_step=_NEXT) from error
-    if dumps(value) != raw:
+    # Without bytes above 0x7F and without escapes every name is ASCII already.
+    _check_all((value,), MAX_DEPTH, names=not raw.isascii() or b"\\" in raw)
+    if _encoded(value) != raw:
         raise NotCanonical("the bytes are JSON but not the canonical spelling", next_step=_NEXT)
     return value
 
 
-def _check(value: object, depth: int) -> None:
-    """Refuse what has no canonical form. Hot: exact types, strings in containers tested inline."""
-    kind = type(value)
-    if kind is str or value is None or kind is bool:
-        return
-    if kind is int:
-        if not -INT_LIMIT < value < INT_LIMIT:  # type: ignore[operator]
-            raise NotCanonical("an integer is not below 2**53 in size", next_step=_NEXT)
-        return
-    if depth == 0:
-        raise NotCanonical(f"nesting is deeper than {MAX_DEPTH}", next_step=_NEXT)
-    if kind is dict:
-        _check_names(value)  # type: ignore[arg-type]
-        items = value.values()  # type: ignore[attr-defined]
-    elif kind is list:
-        items = value
-    else:
-        raise NotCanonical(f"a value of type {kind.__name__} has no JSON form", next_step=_NEXT)
+def _check_all(items: Iterable[object], depth: int, *, names: bool) -> None:
+    """Refuse values that have no canonical form. Hot: exact types, a call for a container only.
+
+    `names` False leaves out the names of objects, for a caller who knows that they are ASCII text.
+    """
     for item in items:
-        if type(item) is not str:
-            _check(item, depth - 1)
+        kind = type(item)
+        if kind is str or item is None or kind is bool:
+            continue
+        if kind is int:
+            if not -INT_LIMIT < item < INT_LIMIT:  # type: ignore[operator]
+                raise NotCanonical("an integer is not below 2**53 in size", next_step=_NEXT)
+            continue
+        if depth == 0:
+            raise NotCanonical(f"nesting is deeper than {MAX_DEPTH}", next_step=_NEXT)
+        if kind is dict:
+            if names:
+                _check_names(item)  # type: ignore[arg-type]
+            _check_all(item.values(), depth - 1, names=names)  # type: ignore[attr-defined]
+        elif kind is list:
+            _check_all(item, depth - 1, names=names)  # type: ignore[arg-type]
+        else:
+            raise NotCanonical(f"a value of type {kind.__name__} has no JSON form", next_step=_NEXT)
 
 
 def _check_names(value: dict[object, object]) -> None:

@@ -56,15 +56,10 @@ class Frontier:
 
     def extend(self, leaves: Iterable[bytes]) -> Frontier:
         """Return the frontier with more leaf hashes, in order."""
-        size, peaks = self.size, list(self.peaks)
+        growing = GrowingFrontier(self)
         for leaf in leaves:
-            peak, carry = leaf, size
-            while carry & 1:  # each trailing one bit of the size is a peak of the same height
-                peak = node_hash(peaks.pop(), peak)
-                carry >>= 1
-            peaks.append(peak)
-            size += 1
-        return Frontier(size, tuple(peaks))
+            growing.push(leaf)
+        return growing.frontier()
 
     def root(self) -> bytes:
         """Return the root hash; SHA-256 of nothing for the empty tree."""
@@ -81,6 +76,29 @@ class Frontier:
         if size > MAX_UINT63 or len(raw) != 8 + HASH_BYTES * size.bit_count():
             raise LedgerTampered("the stored frontier does not have the form of its size")
         return cls(size, tuple(raw[at : at + HASH_BYTES] for at in range(8, len(raw), HASH_BYTES)))
+
+
+class GrowingFrontier:
+    """A frontier that is changed in place, for whoever streams a log through it."""
+
+    __slots__ = ("_peaks", "size")
+
+    def __init__(self, start: Frontier) -> None:
+        self.size = start.size
+        self._peaks = list(start.peaks)
+
+    def push(self, leaf: bytes) -> None:
+        """Add one leaf hash."""
+        peaks, carry = self._peaks, self.size
+        while carry & 1:  # each trailing one bit of the size is a peak of the same height
+            leaf = sha256(b"\x01" + peaks.pop() + leaf).digest()
+            carry >>= 1
+        peaks.append(leaf)
+        self.size += 1
+
+    def frontier(self) -> Frontier:
+        """Return what it is now."""
+        return Frontier(self.size, tuple(self._peaks))
 
 
 class HashedTree(ABC):

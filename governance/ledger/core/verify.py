@@ -17,18 +17,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Final, TypeAlias
+from typing import Final, NamedTuple, TypeAlias
 
 from governance.ledger.core import canonical
 from governance.ledger.core.checkpoint import VerifiedCheckpoint
 from governance.ledger.core.errors import BodyUnreadable, LedgerTampered, NotCanonical
-from governance.ledger.core.merkle import Frontier, leaf_hash
+from governance.ledger.core.merkle import Frontier, GrowingFrontier, leaf_hash
 from governance.ledger.core.record import (
-    Entry,
     body_commitment,
-    decode_entry,
     facts_commitment,
     genesis_prev,
+    spelled_fields,
 )
 
 OpenBody: TypeAlias = "Callable[[StoredEntry], bytes | None]"
@@ -37,9 +36,11 @@ _PREV: Final = b'"prev":"'
 _HEX: Final = 64
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StoredEntry:
-    """One entry as a store holds it: the envelope's bytes and the columns beside them."""
+class StoredEntry(NamedTuple):
+    """One entry as a store holds it: the envelope's bytes and the columns beside them.
+
+    A tuple, because a verification makes millions of them.
+    """
 
     seq: int
     event_id: str
@@ -47,9 +48,9 @@ class StoredEntry:
     leaf: bytes
     facts: bytes
     facts_salt: bytes
-    body_salt: bytes | None
-    has_body: bool
-    body_erased: bool
+    body_salt: bytes | None = None
+    has_body: bool = False
+    body_erased: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,18 +95,21 @@ def verify_log(
     """
     anchors = _Anchors(checkpoints, origin)
     bodies = _Bodies(open_body)
-    frontier, prev, last_t_us = Frontier(), genesis_prev(origin), 0
+    growing, prev, last_t_us = GrowingFrontier(Frontier()), genesis_prev(origin).hex(), 0
     for row in rows:
-        seq = frontier.size
-        entry = _check_row(row, seq)  # (1) (2) (3)
-        if entry.prev != prev:  # (4)
+        seq = growing.size
+        body_c, facts_c, names_prev, t_us = _check_row(row, seq)  # (1) (2) (3)
+        if names_prev != prev:  # (4)
             raise LedgerTampered("the entry does not follow the one before it", sequence=seq)
-        if entry.t_us < last_t_us:  # (5)
+        if t_us < last_t_us:  # (5)
             raise LedgerTampered("its time is before that of the entry before it", sequence=seq)
-        _check_facts(row, entry)  # (6)
-        bodies.check(row, entry)  # (7)
-        frontier, prev, last_t_us = frontier.push(row.leaf), row.leaf, entry.t_us
-        anchors.check(frontier)  # (8)
+        _check_facts(row, facts_c)  # (6)
+        bodies.check(row, body_c)  # (7)
+        growing.push(row.leaf)
+        prev, last_t_us = row.leaf.hex(), t_us
+        if growing.size == anchors.next_size:  # (8)
+            anchors.check(growing.frontier())
+    frontier = growing.frontier()
     anchors.finish(frontier)  # (9)
     return VerifiedLog(
         size=frontier.size,
@@ -128,16 +132,20 @@ def verify_chain(
     nothing about facts and bodies. Meant for every start, with `verify_log` nightly.
     """
     anchors = _Anchors(checkpoints, origin)
-    frontier, prev = Frontier(), genesis_prev(origin)
+    growing, prev = GrowingFrontier(Frontier()), genesis_prev(origin)
     for env, leaf in rows:
-        seq = frontier.size
         if leaf_hash(env) != leaf:
-            raise LedgerTampered("its leaf is not the hash of its envelope", sequence=seq)
+            raise LedgerTampered("its leaf is not the hash of its envelope", sequence=growing.size)
         at = env.find(_PREV) + len(_PREV)
         if env[at : at + _HEX] != prev.hex().encode():
-            raise LedgerTampered("the entry does not follow the one before it", sequence=seq)
-        frontier, prev = frontier.push(leaf), leaf
-        anchors.check(frontier)
+            raise LedgerTampered(
+                "the entry does not follow the one before it", sequence=growing.size
+            )
+        growing.push(leaf)
+        prev = leaf
+        if growing.size == anchors.next_size:
+            anchors.check(growing.frontier())
+    frontier = growing.frontier()
     anchors.finish(frontier)
     return frontier
 
@@ -150,6 +158,7 @@ class _Anchors:
             raise LedgerTampered("a checkpoint is of another log")
         self._waiting = sorted(checkpoints, key=lambda checkpoint: -checkpoint.size)
         self.matched = 0
+        self.next_size: int | None = None
         self.check(Frontier())
 
     def check(self, frontier: Frontier) -> None:
@@ -161,6 +170,7 @@ class _Anchors:
                     sequence=self.matched,
                 )
             self.matched = frontier.size
+        self.next_size = self._waiting[-1].size if self._waiting else None
 
     def finish(self, frontier: Frontier) -> None:
         if self._waiting:
@@ -178,9 +188,9 @@ class _Bodies:
         self._open_body = open_body
         self.checked = self.unopened = self.erased = 0
 
-    def check(self, row: StoredEntry, entry: Entry) -> None:
+    def check(self, row: StoredEntry, body_c: str | None) -> None:
         stored = row.has_body or row.body_salt is not None
-        if entry.body_c is None:
+        if body_c is None:
             if stored or row.body_erased:
                 raise LedgerTampered(
                     "a body is stored that it does not commit to", sequence=row.seq
@@ -195,11 +205,11 @@ class _Bodies:
         elif self._open_body is None:
             self.unopened += 1
         else:
-            self._compare(row, entry.body_c, row.body_salt, self._open_body)
+            self._compare(row, body_c, row.body_salt, self._open_body)
             self.checked += 1
 
     @staticmethod
-    def _compare(row: StoredEntry, body_c: bytes, salt: bytes, open_body: OpenBody) -> None:
+    def _compare(row: StoredEntry, body_c: str, salt: bytes, open_body: OpenBody) -> None:
         try:
             body = open_body(row)
         except BodyUnreadable as error:
@@ -210,31 +220,32 @@ class _Bodies:
             committed = body_commitment(salt=salt, body=body)
         except NotCanonical as error:  # a salt or a size that was never written
             raise LedgerTampered("its body has another form", sequence=row.seq) from error
-        if committed != body_c:
+        if committed.hex() != body_c:
             raise LedgerTampered("its body is not the one that it commits to", sequence=row.seq)
 
 
-def _check_row(row: StoredEntry, seq: int) -> Entry:
+def _check_row(row: StoredEntry, seq: int) -> tuple[str | None, str, str, int]:
+    """Return what the envelope says of the body, of the facts, of the leaf before and the time."""
     if row.seq != seq:
         found = "is missing" if row.seq > seq else "is doubled or out of order"
         raise LedgerTampered(f"an entry {found}: found number {row.seq} here", sequence=seq)
     try:
-        entry = decode_entry(row.env)
+        body_c, event_id, facts_c, _, prev, number, t_us = spelled_fields(row.env)
     except NotCanonical as error:
         raise LedgerTampered("its envelope is not an entry", sequence=seq) from error
-    if entry.seq != seq or entry.event_id != row.event_id:
+    if number != seq or event_id != row.event_id:
         raise LedgerTampered("its columns differ from its envelope", sequence=seq)
     if leaf_hash(row.env) != row.leaf:
         raise LedgerTampered("its leaf is not the hash of its envelope", sequence=seq)
-    return entry
+    return body_c, facts_c, prev, t_us
 
 
-def _check_facts(row: StoredEntry, entry: Entry) -> None:
+def _check_facts(row: StoredEntry, facts_c: str) -> None:
     try:
         committed = facts_commitment(salt=row.facts_salt, facts=row.facts)
     except NotCanonical as error:  # a salt or a size that was never written
         raise LedgerTampered("its facts have another form", sequence=row.seq) from error
-    if committed != entry.facts_c:
+    if committed.hex() != facts_c:
         raise LedgerTampered("its facts are not those that it commits to", sequence=row.seq)
     try:
         canonical.loads(row.facts)

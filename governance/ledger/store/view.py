@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 from sqlalchemy import Connection, Engine, RowMapping, Select, func, literal, select
 
@@ -29,9 +29,12 @@ from governance.ledger.store.checkpoints import StoredCheckpoints
 from governance.ledger.store.keys import KeyDestroyed, KeyStore, KeyUnknown
 from governance.ledger.store.live import LiveLog
 from governance.ledger.store.note_file import largest_note
-from governance.ledger.store.streaming import streamed
+from governance.ledger.store.streaming import streamed, streamed_tuples
 from governance.ledger.store.tables import BodyRow, CheckpointRow, EntryRow, Row
 from governance.ledger.store.tiles import LedgerTiles
+
+Columns: TypeAlias = "RowMapping | Mapping[str, Any]"
+"""A row of `_rows`, by name."""
 
 ERASED_KIND: Final = "subject.erased"
 
@@ -179,8 +182,10 @@ class LedgerView:
             raise LedgerTampered(f"{self._notes_path.name} is gone, or holds no whole note")
         newest.append(in_file)
         with self._connect() as connection:
-            with streamed(connection, _rows().order_by(_ENTRY.c.seq)) as found:
-                rows = _Rows(connection, watch.rows("entries", found), self._open)
+            query = _rows().order_by(_ENTRY.c.seq)
+            with streamed_tuples(connection, query) as found:
+                watched = watch.rows("entries", found)
+                rows = _Rows(connection, query.selected_columns.keys(), watched, self._open)
                 verified = verify_log(
                     rows, origin=self.origin, checkpoints=newest, open_body=rows.open_body
                 )
@@ -268,7 +273,7 @@ class LedgerView:
             )
         return opened
 
-    def _open(self, row: RowMapping) -> bytes:
+    def _open(self, row: Columns) -> bytes:
         return unseal(
             SealedBody(
                 nonce=row["nonce"],
@@ -293,20 +298,25 @@ class _Rows:
     def __init__(
         self,
         connection: Connection,
-        found: Iterable[RowMapping],
-        opener: Callable[[RowMapping], bytes],
+        names: Sequence[str],
+        found: Iterable[Sequence[Any]],
+        opener: Callable[[Columns], bytes],
     ) -> None:
         self._connection = connection
+        self._names = names
         self._found = found
         self._opener = opener
-        self._row: RowMapping | None = None
+        self._row: Columns | None = None
 
     def __iter__(self) -> Iterator[StoredEntry]:
         for row in self._found:
-            self._row = row
-            stored = _stored(row)
-            self._check_columns(row)
-            yield stored
+            seq, event_id, env, leaf, facts, facts_salt, body_seq, *_ = row
+            if body_seq is None:
+                yield StoredEntry(seq, event_id, env, leaf, facts, facts_salt)
+            else:
+                self._row = named = dict(zip(self._names, row, strict=True))
+                self._check_columns(named)
+                yield _stored(named)
 
     def open_body(self, stored: StoredEntry) -> bytes | None:
         """Return the plaintext (`core.verify.OpenBody`)."""
@@ -321,10 +331,8 @@ class _Rows:
                 sequence=stored.seq,
             ) from error
 
-    def _check_columns(self, row: RowMapping) -> None:
+    def _check_columns(self, row: Columns) -> None:
         """Compare what stands beside the sealed bytes: the key's name and the erasing act."""
-        if row["body_seq"] is None:
-            return
         seq, by = row["seq"], row["erased_by_seq"]
         facts = _facts(row["facts"], seq)
         if not isinstance(facts, dict) or facts.get("body_key") != row["key_id"]:
@@ -360,7 +368,7 @@ def _rows_without_bodies() -> Select[Any]:
     ).select_from(_ENTRY.outerjoin(_BODY, _BODY.c.seq == _ENTRY.c.seq))
 
 
-def _stored(row: RowMapping) -> StoredEntry:
+def _stored(row: Columns) -> StoredEntry:
     return StoredEntry(
         seq=row["seq"],
         event_id=row["event_id"],
@@ -381,7 +389,7 @@ def _facts(raw: bytes, seq: int) -> Json:
         raise LedgerTampered("its facts are not canonical JSON", sequence=seq) from error
 
 
-def _readable(row: RowMapping) -> LedgerEntry:
+def _readable(row: Columns) -> LedgerEntry:
     entry = decode_entry(row["env"])
     return LedgerEntry(
         stored=_stored(row),

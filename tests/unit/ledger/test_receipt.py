@@ -192,7 +192,7 @@ def test_facts_that_are_not_canonical_are_refused_although_they_were_committed_t
     row, spaced = SampleLog.of(1).rows[0], b'{"n": 1}'
     committed = facts_commitment(salt=row.facts_salt, facts=spaced)
     env = encode_entry(replace(decode_entry(row.env), facts_c=committed))
-    log = SampleLog(rows=[replace(row, env=env, facts=spaced)], tree=Tree([leaf_hash(env)]))
+    log = SampleLog(rows=[row._replace(env=env, facts=spaced)], tree=Tree([leaf_hash(env)]))
     assert rejected(log.receipt(0), policy()) == "facts_c"
 
 

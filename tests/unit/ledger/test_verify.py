@@ -40,7 +40,7 @@ def tampered(rows: list[StoredEntry], *checkpoints: VerifiedCheckpoint) -> Ledge
 
 def changed(at: int, **columns: object) -> list[StoredEntry]:
     rows = list(LOG.rows)
-    rows[at] = replace(rows[at], **columns)
+    rows[at] = rows[at]._replace(**columns)
     return rows
 
 
@@ -57,7 +57,7 @@ def rechained(rows: list[StoredEntry]) -> list[StoredEntry]:
         entry = decode_entry(row.env)
         prev = done[-1].leaf if done else entry.prev
         env = encode_entry(replace(entry, seq=number, prev=prev))
-        done.append(replace(row, seq=number, env=env, leaf=leaf_hash(env)))
+        done.append(row._replace(seq=number, env=env, leaf=leaf_hash(env)))
     return done
 
 
@@ -261,14 +261,14 @@ def test_swapped_rows_with_their_numbers_repaired_break_the_chain() -> None:
     rows = list(LOG.rows)
     for here, there in ((AT, AT + 1), (AT + 1, AT)):
         env = encode_entry(replace(decode_entry(LOG.rows[there].env), seq=here))
-        rows[here] = replace(LOG.rows[there], seq=here, env=env, leaf=leaf_hash(env))
+        rows[here] = LOG.rows[there]._replace(seq=here, env=env, leaf=leaf_hash(env))
     error = tampered(rows)
     assert error.sequence == AT
     assert "follow" in error.what
 
 
 def test_an_inserted_row_is_reported_there() -> None:
-    extra = replace(LOG.rows[AT], event_id=event_id(99))
+    extra = LOG.rows[AT]._replace(event_id=event_id(99))
     assert tampered([*LOG.rows[:AT], extra, *LOG.rows[AT:]]).sequence == AT
 
 

@@ -1,0 +1,128 @@
+"""A home with a long log, written fast: real entries, commitments, links and checkpoints.
+
+What a year of a busy gate leaves behind is made in a minute. The entries come from the same code
+as everybody's (`Sealer`, `Draft`), only in commits of thousands; a signed checkpoint stands under
+every `COMMIT` entries, as under a gate whose commits hold so many.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Final
+
+from audits.estimate import Json
+from governance.adapters.key_store import FileKeyStore
+from governance.clock import SystemClock
+from governance.home import Home
+from governance.ledger.core.checkpoint import Checkpoint, sign_checkpoint
+from governance.ledger.core.merkle import Frontier
+from governance.ledger.store.note_file import NoteFile
+from governance.storage.bulk import insert_rows
+from governance.storage.chain import Draft, Head, read_head
+from governance.storage.engine import writer_engine
+from governance.storage.open import create_home
+from governance.storage.ports import Body
+from governance.storage.sealing import Sealer
+from governance.storage.tables import Row
+
+COMMIT: Final = 64
+"""Entries under one checkpoint: what 64 waiting clients share."""
+
+BODY_EVERY: Final = 1000
+"""One entry in so many has a body."""
+
+BODY: Final = b'{"reply":"' + b"r" * 300 + b'","request":"' + b"q" * 150 + b'","v":1}'
+_BATCH: Final = COMMIT * 128
+_CHECKPOINT = Row.metadata.tables["checkpoint"]
+
+
+def answer_facts(number: int, *, body_key: str | None) -> Mapping[str, Json]:
+    """Return facts like those of an answer of the gate (`serving.answer`)."""
+    return {
+        "caller": "planner",
+        "scope": "st-olav/pharmacy",
+        "model": "forecasting",
+        "version": "forecasting/1",
+        "digest": f"{number:064x}",
+        "release": "L-1",
+        "entry": "5f" * 32,
+        "market": "NO",
+        "purpose": "stock-planning",
+        "dispositions": {"answered": 1, "abstained": 0},
+        "reasons": [],
+        "body_key": body_key,
+        "epoch": 7,
+    }
+
+
+def long_home(entries: int, *, cache: Path | None = None) -> Path:
+    """Return a home with a log of so many entries, made once and kept in the temporary folder."""
+    folder = cache or Path(tempfile.gettempdir()) / f"oncovigil-benchmark-{os.getuid()}"
+    root = folder / f"log-{entries}"
+    if not root.exists():
+        folder.mkdir(mode=0o700, exist_ok=True)
+        making = Path(tempfile.mkdtemp(dir=folder))
+        try:
+            fill(making / "home", entries)
+            (making / "home").replace(root)
+        finally:
+            shutil.rmtree(making)
+    return root
+
+
+def fill(root: Path, entries: int) -> Home:
+    """Create a home at `root` and grow its log to `entries`."""
+    home = create_home(
+        root, organisation="example.org", deployment="benchmark", clock=SystemClock()
+    )
+    keys = FileKeyStore(home.keys_dir)
+    engine = writer_engine(home.database)
+    notes = NoteFile(home.checkpoints_log)
+    try:
+        body_key = keys.new_key()
+        sealer = Sealer(origin=home.origin, keys=keys)
+        with engine.connect() as connection:
+            for count in _batches(entries - 1):
+                with connection.begin():
+                    head = read_head(connection, lock=True)
+                    assert head is not None
+                    draft = Draft(head)
+                    _append(draft, sealer, count, body_key)
+                    draft.write(connection)
+                    signed = _signed(home, head, draft)
+                    insert_rows(connection, _CHECKPOINT, signed)
+            notes.append(str(signed[-1][1]).encode())
+    finally:
+        notes.close()
+        engine.dispose()
+        keys.close()
+    return home
+
+
+def _batches(entries: int) -> Iterator[int]:
+    for done in range(0, entries, _BATCH):
+        yield min(_BATCH, entries - done)
+
+
+def _append(draft: Draft, sealer: Sealer, count: int, body_key: str) -> None:
+    for number in range(draft.next_seq, draft.next_seq + count):
+        now_us = draft.last_t_us + 100
+        body = Body(content=BODY, key_id=body_key) if number % BODY_EVERY == 0 else None
+        facts = answer_facts(number, body_key=None if body is None else body_key)
+        prepared = sealer.prepare(kind="inference.answered", facts=facts, body=body, now_us=now_us)
+        draft.append(prepared, t_us=now_us)
+
+
+def _signed(home: Home, head: Head, draft: Draft) -> list[tuple[int, str]]:
+    """Return a signed note for every `COMMIT` entries of the draft."""
+    key, signed = home.log_key(), []
+    frontier: Frontier = head.frontier
+    for at in range(0, len(draft.leaves), COMMIT):
+        frontier = frontier.extend(draft.leaves[at : at + COMMIT])
+        checkpoint = Checkpoint(origin=home.origin, size=frontier.size, root=frontier.root())
+        signed.append((frontier.size, sign_checkpoint(checkpoint, private_key=key).decode()))
+    return signed
