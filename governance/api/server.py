@@ -1,5 +1,9 @@
 """The server process: it owns the home, listens on a port and on the home's socket, and ends.
 
+On PostgreSQL several servers may serve one home, each on a port of its own. The first of them has
+the home's socket; a command that finds none is a process of its own beside them. A server that was
+fenced ends, so that whatever keeps it running starts it again (`storage.fencing`).
+
 Everything is joined here: deployment, API, operations' door and console. uvicorn is started from
 code, never by its own command, whose default puts the working directory on the path (ADR 0002).
 """
@@ -14,7 +18,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
-from typing import Final
+from typing import Final, Protocol, cast
 
 import uvicorn
 
@@ -24,6 +28,8 @@ from governance.api.asgi import App
 from governance.api.operations_door import operations_door
 from governance.deployment import Deployment, open_deployment
 from governance.errors import GovernanceError
+from governance.home import HomeOwned, OwnerLock
+from governance.storage.errors import Fenced
 
 BACKLOG: Final = 2048
 SHUTDOWN_SECONDS: Final = 10
@@ -36,13 +42,23 @@ class AddressInUse(GovernanceError):
     http_status = 503
 
 
+class _FencedPen(Protocol):
+    """What the server needs of the pen beside `ports.Pen`."""
+
+    @property
+    def fault(self) -> GovernanceError | None: ...
+
+    def when_fenced(self, happens: Callable[[], object]) -> None: ...
+
+
 def serve_home(
     root: Path, *, host: str | None, port: int | None, ready: Callable[[str], None]
 ) -> None:
     """Own the home at `root` and serve it until the process is told to end.
 
-    `ready` is called with the address once both sockets listen. Raises HomeOwned, LedgerTampered,
-    WrongRevision or AddressInUse before anything is served.
+    `ready` is called with the address once both sockets listen. Raises HomeOwned, KeysNotShared,
+    LedgerTampered, WrongRevision or AddressInUse before anything is served, and what stopped the
+    pen where that is why the server ends.
     """
     signal.signal(signal.SIGTERM, _end)
     compute = ProcessCompute()
@@ -50,9 +66,14 @@ def serve_home(
         config = deployment.home.config.server
         where = (host or config.host, config.port if port is None else port)
         with _listening(deployment, *where) as (network, local):
+            running = server(application(deployment))
+            pen = cast("_FencedPen", deployment.pen)
+            pen.when_fenced(lambda: setattr(running, "should_exit", True))
             ready(f"http://{where[0]}:{network.getsockname()[1]}")
             with deployment.cosigner.running(), deployment.verifier.running():
-                server(application(deployment)).run(sockets=[network, local])
+                running.run(sockets=[network, *local])
+            if isinstance(pen.fault, Fenced):
+                raise pen.fault
 
 
 def _end(_number: int, _frame: FrameType | None) -> None:
@@ -92,10 +113,16 @@ def server(app: App) -> uvicorn.Server:
 @contextmanager
 def _listening(
     deployment: Deployment, host: str, port: int
-) -> Iterator[tuple[socket.socket, socket.socket]]:
+) -> Iterator[tuple[socket.socket, list[socket.socket]]]:
     path = deployment.home.socket_path
     with contextlib.ExitStack() as stack:
         network = stack.enter_context(network_socket(host, port))
+        if not deployment.home.is_sqlite:
+            try:
+                stack.enter_context(OwnerLock(deployment.home.lock_path))
+            except HomeOwned:  # another server of this home has the socket
+                yield network, []
+                return
         # The home is ours by its lock, so a socket file that is there belongs to nobody.
         path.unlink(missing_ok=True)
         local = stack.enter_context(socket.socket(socket.AF_UNIX, socket.SOCK_STREAM))
@@ -106,7 +133,7 @@ def _listening(
             os.umask(before)
         local.listen(BACKLOG)
         stack.callback(path.unlink, missing_ok=True)
-        yield network, local
+        yield network, [local]
 
 
 def network_socket(host: str, port: int) -> socket.socket:

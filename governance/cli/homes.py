@@ -107,3 +107,14 @@ def check(home: HomeOption = DEFAULT_HOME, as_json: JsonOption = False) -> None:
     from governance.operations.admin.schema import check_schema
 
     show(check_schema(Path(home)), as_json=as_json)
+
+
+@database.command("fence")
+def fence(home: HomeOption = DEFAULT_HOME, as_json: JsonOption = False) -> None:
+    """Stop every process that writes to the PostgreSQL database, until each is started again.
+
+    Example: vigil db fence --home vigil-home
+    """
+    from governance.operations.admin.schema import fence_writers
+
+    show(fence_writers(Path(home)), as_json=as_json)

@@ -16,6 +16,7 @@ from governance.ledger.core.record import Entry, encode_entry, genesis_prev, lea
 from governance.ledger.store.tables import BodyRow, EntryRow, LogHeadRow, Row
 from governance.storage.bulk import SqlRow, insert_rows
 from governance.storage.errors import StoredOtherwise
+from governance.storage.fencing import FENCING_KINDS
 from governance.storage.ports import Recorded
 from governance.storage.sealing import Prepared
 from governance.storage.statement import run
@@ -107,6 +108,7 @@ class Mark:
     entries: int
     bodies: int
     head_leaf: bytes
+    epoch: int
     standing_epoch: int
     last_t_us: int
 
@@ -120,6 +122,7 @@ class Draft:
         self.bodies: list[SqlRow] = []
         self.leaves: list[bytes] = []
         self.head_leaf = head.head_leaf
+        self.epoch = head.epoch
         self.standing_epoch = head.standing_epoch
         self.last_t_us = head.last_t_us
 
@@ -164,6 +167,7 @@ class Draft:
                 )
             )
         self.head_leaf = leaf
+        self.epoch += prepared.kind in FENCING_KINDS
         self.standing_epoch += prepared.touches_standing
         self.last_t_us = t_us
         return Recorded(seq=seq, event_id=event_id, t_us=t_us), env
@@ -174,6 +178,7 @@ class Draft:
             entries=len(self.entries),
             bodies=len(self.bodies),
             head_leaf=self.head_leaf,
+            epoch=self.epoch,
             standing_epoch=self.standing_epoch,
             last_t_us=self.last_t_us,
         )
@@ -184,6 +189,7 @@ class Draft:
         del self.leaves[mark.entries :]
         del self.bodies[mark.bodies :]
         self.head_leaf = mark.head_leaf
+        self.epoch = mark.epoch
         self.standing_epoch = mark.standing_epoch
         self.last_t_us = mark.last_t_us
 
@@ -198,6 +204,7 @@ class Draft:
             next_seq=self.next_seq,
             head_leaf=self.head_leaf,
             frontier=self.base.frontier.extend(self.leaves),
+            epoch=self.epoch,
             standing_epoch=self.standing_epoch,
             last_t_us=self.last_t_us,
         )

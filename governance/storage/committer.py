@@ -29,7 +29,7 @@ from pathlib import Path
 from typing import Any, Final, Protocol, TypeVar
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection
 from sqlalchemy.exc import (
     DataError,
     DBAPIError,
@@ -43,11 +43,9 @@ from governance.errors import Conflict
 from governance.ledger.core.canonical import Json
 from governance.ledger.core.checkpoint import Checkpoint, sign_checkpoint
 from governance.ledger.core.errors import LedgerTampered
-from governance.ledger.core.record import decode_entry, leaf_hash
 from governance.ledger.store.keys import KeyStore
 from governance.ledger.store.live import LiveLog
 from governance.ledger.store.note_file import NoteFile
-from governance.ledger.store.tables import EntryRow, Row
 from governance.ledger.store.view import LedgerView
 from governance.storage.answers import (
     AnswerBatch,
@@ -57,14 +55,18 @@ from governance.storage.answers import (
     place_answers,
     replayed,
 )
+from governance.storage.catching_up import NEAR, FarBehind, add_committed, come_near
 from governance.storage.chain import Draft, Head, read_head, take_epoch
 from governance.storage.engine import writer_engine
 from governance.storage.errors import (
     AuditUnavailable,
+    Fenced,
     SettingRefused,
     StoredOtherwise,
     audit_unavailable,
 )
+from governance.storage.fencing import fenced
+from governance.storage.notes import put_note
 from governance.storage.ports import CommittedAnswer, PendingAnswer, Unit
 from governance.storage.reader import SqlReader
 from governance.storage.sealing import Sealer
@@ -77,8 +79,6 @@ MAX_BATCH: Final = 1024
 SKEW_US: Final = 1_000_000
 _CLOSE: Final = object()
 _STORAGE_FAULTS: Final = (SQLAlchemyError, OSError, SettingRefused, StoredOtherwise)
-
-_ENTRY = Row.metadata.tables[EntryRow.__tablename__]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,11 +122,13 @@ class Committer:
         log_key: Ed25519PrivateKey,
         keys: KeyStore,
         clock: Clock,
+        epoch: int | None = None,
         guards: Sequence[Guard] = (),
     ) -> None:
         """Make a pen that `start` puts to work; `live` was just derived from the database.
 
-        The guards are asked before each batch and each answer (`cosigner`, `verifier`).
+        `epoch` is the fencing epoch under which the process read its home, on PostgreSQL. The
+        guards are asked before each batch and each answer (`cosigner`, `verifier`).
         """
         self._engine = writer_engine(database)
         self._exclusive = isinstance(database, Path)
@@ -139,10 +141,12 @@ class Committer:
         self._sealer = Sealer(origin=live.origin, keys=keys)
         self._queue: queue.SimpleQueue[object] = queue.SimpleQueue()
         self._connection: Connection | None = None
-        self._epoch: int | None = None
+        self._epoch = None if self._exclusive else epoch
         self._wall_us: int | None = None
         self._unsaved: tuple[int, bytes] | None = None
-        self._fault: LedgerTampered | None = None
+        self._fault: LedgerTampered | Fenced | None = None
+        self._when_fenced: Callable[[], object] | None = None
+        self._behind = False
         self._closed = False
         self._door = threading.Lock()
         self._standing_epoch = 0
@@ -157,6 +161,15 @@ class Committer:
         self._ledger = ledger
         self._thread.start()
         self.commit(lambda _unit: None)
+
+    @property
+    def fault(self) -> LedgerTampered | Fenced | None:
+        """What stopped this pen for good, None while it writes."""
+        return self._fault
+
+    def when_fenced(self, happens: Callable[[], object]) -> None:
+        """Call `happens` once, from the pen's thread, when the fencing epoch has moved on."""
+        self._when_fenced = happens
 
     @property
     def standing_epoch(self) -> int:
@@ -204,7 +217,9 @@ class Committer:
         try:
             if self._unsaved is not None and self._fault is None:
                 with self._connected() as connection, connection.begin():
-                    self._store_note(connection)
+                    head = read_head(connection, lock=True)
+                    if head is not None and head.epoch == self._epoch:
+                        self._store_note(connection)
         except _STORAGE_FAULTS as error:
             raise audit_unavailable("the last checkpoint is only in checkpoints.log") from error
         finally:
@@ -249,9 +264,12 @@ class Committer:
                 guard.check_writable()
             staged = self._write_durably(acts, answers)
             self._publish(staged)
-        except LedgerTampered as fault:
+        except (LedgerTampered, Fenced) as fault:
             self._fault = fault  # from here on this process writes nothing
+            self._drop()  # the head lock goes with the connection
             _fail((*acts, *answers), fault)
+            if isinstance(fault, Fenced) and self._when_fenced is not None:
+                self._when_fenced()
         except AuditUnavailable as error:
             _fail((*acts, *answers), error)
         except Exception as error:  # noqa: BLE001 - callers must not wait for ever
@@ -261,18 +279,25 @@ class Committer:
             self._release(staged)
 
     def _write_durably(self, acts: Sequence[QueuedAct], answers: Sequence[QueuedAnswer]) -> Staged:
-        """Commit the batch; after an error look whether it stands, else try once more."""
+        """Commit the batch; after an error look whether it stands, else try once more.
+
+        Where it cannot be known whether it stands, it is not tried again: an act would be recorded
+        twice. The look is taken under the head lock, which a commit that is still on its way holds.
+        """
         fault: Exception | None = None
+        staged: Staged | None = None
         for _attempt in range(2):
-            staged: Staged | None = None
             try:
-                with self._connected() as connection, connection.begin():
+                with self._near() as connection, connection.begin():
+                    if staged is not None and self._stands(connection, staged):
+                        return staged
+                    staged = None
                     staged = self._stage(connection, acts, answers)
+            except FarBehind as error:
+                fault = error
             except _STORAGE_FAULTS as error:
                 self._drop()
                 fault = error
-                if staged is not None and self._stands(staged):
-                    return staged
             else:
                 return staged
         raise audit_unavailable("the database refused the write twice") from fault
@@ -329,33 +354,21 @@ class Committer:
                 "another process wrote with this home's pen",
                 next_step="Stop both processes, verify the ledger, and start one of them.",
             )
+        elif head.epoch != self._epoch:
+            raise fenced(found=head.epoch, held=self._epoch)
         size = self._live.tree.size
+        self._behind = head.next_seq - size > NEAR
+        if self._behind:
+            raise FarBehind
         if head.next_seq < size:
             raise LedgerTampered(
                 f"the database holds {head.next_seq} entries, this process saw {size} committed",
                 sequence=head.next_seq,
             )
-        if head.next_seq > size:
-            self._catch_up(connection, head)
+        add_committed(connection, self._live, through=head.next_seq)
         if self._live.tree.frontier() != head.frontier:
             raise LedgerTampered("the stored head is not the head of the entries")
         return head
-
-    def _catch_up(self, connection: Connection, head: Head) -> None:
-        """Add what another process wrote, or what we wrote and could not confirm."""
-        size = self._live.tree.size
-        query = select(_ENTRY.c.env).where(_ENTRY.c.seq >= size).order_by(_ENTRY.c.seq)
-        prev = self._live.tree.leaf(size - 1) if size else None
-        leaves = []
-        for seq, env in enumerate(connection.execute(query).scalars(), start=size):
-            entry = decode_entry(env)
-            if entry.seq != seq or (prev is not None and entry.prev != prev):
-                raise LedgerTampered("the entry does not follow the one before it", sequence=seq)
-            prev = leaf_hash(env)
-            leaves.append(prev)
-        if size + len(leaves) != head.next_seq:
-            raise LedgerTampered("entries are missing", sequence=size + len(leaves))
-        self._live.extend(leaves)
 
     def _instant(self, draft: Draft) -> int:
         """Return the batch's instant; a wall clock that jumped backwards is itself an entry."""
@@ -378,10 +391,10 @@ class Committer:
         known = self._live.published_size
         if self._unsaved is not None:
             known, note = self._unsaved
-            run(connection, _INSERT_NOTE, (known, note.decode()))
+            put_note(connection, known, note)
         size = self._live.tree.size
         if size > known:  # another process wrote it, or we did and could not confirm
-            run(connection, _INSERT_NOTE, (size, self._signed().decode()))
+            put_note(connection, size, self._signed())
 
     def _signed(self) -> bytes:
         tree = self._live.tree
@@ -395,7 +408,7 @@ class Committer:
         self._wall_us = self._clock.now_us()
         self._unsaved = None
         draft = staged.draft
-        self._epoch = draft.base.epoch
+        self._epoch = draft.epoch
         self._live.extend(draft.leaves)
         self._standing_epoch = draft.standing_epoch
         size = self._live.tree.size
@@ -439,6 +452,16 @@ class Committer:
             self._connection = self._engine.connect()
         yield self._connection
 
+    @contextlib.contextmanager
+    def _near(self) -> Iterator[Connection]:
+        """Give the connection once our tree is near the head: nobody waits while we read."""
+        with self._connected() as connection:
+            if self._behind:
+                with connection.begin():
+                    come_near(connection, self._live)
+                self._behind = False
+            yield connection
+
     def _drop(self) -> None:
         """Forget the connection; whatever it had open is rolled back by closing it."""
         connection, self._connection = self._connection, None
@@ -447,23 +470,16 @@ class Committer:
                 connection.invalidate()
                 connection.close()
 
-    def _stands(self, staged: Staged) -> bool:
-        """Ask a new connection whether a commit whose end was not seen stands after all."""
+    def _stands(self, connection: Connection, staged: Staged) -> bool:
+        """Say whether a commit whose end was not seen stands after all."""
         event_id = staged.draft.first_event_id
         if event_id is None:
             return False
-        query = select(_ENTRY.c.seq).where(_ENTRY.c.event_id == event_id)
-        try:
-            with self._connected() as connection, connection.begin():
-                return connection.execute(query).first() is not None
-        except _STORAGE_FAULTS:
-            self._drop()
-            return False
+        read_head(connection, lock=True)
+        return run(connection, _FIND, (event_id,)).fetchone() is not None
 
 
-_INSERT_NOTE: Final = "INSERT INTO checkpoint (size, note) VALUES (?, ?) ON CONFLICT DO NOTHING"
-
-
+_FIND: Final = "SELECT seq FROM entry WHERE event_id = ?"
 # An error of one statement; every other error of the database may have cost the transaction.
 _OF_THE_STATEMENT: Final = (DataError, IntegrityError, ProgrammingError)
 

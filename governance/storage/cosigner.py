@@ -38,6 +38,7 @@ from governance.ledger.store.witnesses import (
 from governance.storage.cosignatures import put_cosignatures
 from governance.storage.errors import AuditUnavailable, audit_unavailable
 from governance.storage.ports import Pen, Unit
+from governance.storage.seats import Seat
 from governance.storage.witnessing import Witnesses, at_once
 
 _log = logging.getLogger(__name__)
@@ -94,8 +95,10 @@ class Cosigner:
         log_key: VerifierKey,
         witnesses: Witnesses,
         clock: Clock,
+        seat: Seat,
     ) -> None:
         """Make a cosigner that `attach` joins to the storage; until then it does no round."""
+        self._seat = seat
         self._live = live
         self._log_key = log_key
         self._witnesses = witnesses
@@ -152,10 +155,30 @@ class Cosigner:
             self._witnesses = witnesses
             self._lines = _Lines()
             self._live.anchor(anchor)
-        self.round()
+        self._take_round()
 
     def round(self) -> None:
-        """Take the newest checkpoint to every witness that has not cosigned it."""
+        """Take the newest checkpoint to every witness that has not cosigned it.
+
+        Where several processes share the database, one of them does; the others read what it got.
+        """
+        if self._seat.shared:
+            self._store(lambda _unit: None)  # the newest checkpoint may be another process's
+            if not self._seat.leads():
+                self._follow()
+                return
+        self._take_round()
+
+    def _follow(self) -> None:
+        """Learn from the database what another process's rounds brought."""
+        if self._ledger is None:
+            raise RuntimeError("the cosigner is not attached to a ledger yet")
+        with self._turn:
+            self._live.anchor(self._ledger.stored_anchor())
+            cosigned_sizes = self._ledger.cosigned_sizes()
+            self._progress = {by: _Progress(size=size) for by, size in cosigned_sizes.items()}
+
+    def _take_round(self) -> None:
         with self._turn:
             size, note = self._live.published
             if self._lines.size != size:
@@ -187,6 +210,7 @@ class Cosigner:
             except Exception:  # noqa: BLE001
                 # The next round may do better, and a thread that ended would be noticed by nobody.
                 _log.exception("a round of cosigning failed")
+                self._seat.leave()
             if self._stop.wait(self._witnesses.interval_s):
                 return
 

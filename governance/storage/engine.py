@@ -15,7 +15,7 @@ from pathlib import Path
 from sqlite3 import Connection as SqliteConnection
 from typing import TYPE_CHECKING, Final
 
-from sqlalchemy import Connection, Engine, NullPool, create_engine, event
+from sqlalchemy import URL, Connection, Engine, NullPool, create_engine, event, make_url
 
 from governance.storage.errors import SettingRefused
 from governance.storage.statement import run
@@ -44,14 +44,28 @@ _POSTGRESQL: Final[Mapping[str, tuple[str, ...]]] = {
     "fsync": ("on",),
     "full_page_writes": ("on",),
 }
-_SESSION: Final = "SET lock_timeout = '10s'; SET TIME ZONE 'UTC'"
+_SESSION: Final = "SET lock_timeout = '10s'; SET TIME ZONE 'UTC'; SET client_encoding = 'UTF8'"
+# A process that is stopped while it holds the head lock is cut off, and the others go on. Half the
+# lock's own limit, so that whoever waits behind it gets the lock and no error.
+_WRITING: Final = "SET idle_in_transaction_session_timeout = '5s'"
+# A server that is gone without a word is noticed in seconds; an address may say otherwise.
+_NETWORK: Final[Mapping[str, str]] = {
+    "connect_timeout": "5",
+    "keepalives_idle": "5",
+    "keepalives_interval": "2",
+    "keepalives_count": "3",
+    "tcp_user_timeout": "10000",
+    "application_name": "vigil",
+}
 
 
 def writer_engine(database: str | Path) -> Engine:
     """Return an engine whose transactions take the write lock when they begin."""
     if isinstance(database, Path):
         return _sqlite(database, _WRITER, begin="BEGIN IMMEDIATE", poolclass=NullPool)
-    return _postgresql(database, poolclass=NullPool, isolation_level="READ COMMITTED")
+    return _postgresql(
+        database, settings=_WRITING, poolclass=NullPool, isolation_level="READ COMMITTED"
+    )
 
 
 def reader_engine(database: str | Path) -> Engine:
@@ -88,16 +102,23 @@ def _sqlite(path: Path, extra: Mapping[str, object], *, begin: str, **options: o
     return engine
 
 
-def _postgresql(url: str, **options: object) -> Engine:
-    scheme, separator, rest = url.partition("://")
-    if separator and scheme in {"postgresql", "postgres"}:
-        url = f"postgresql+psycopg://{rest}"
-    engine = create_engine(url, **options)
+def postgresql_address(database: str) -> URL:
+    """Return the address with our driver, and with what it does not say about the network."""
+    address = make_url(database).set(drivername="postgresql+psycopg")
+    return address.update_query_dict(
+        {name: value for name, value in _NETWORK.items() if name not in address.query}
+    )
+
+
+def _postgresql(database: str, *, settings: str = "", **options: object) -> Engine:
+    engine = create_engine(postgresql_address(database), **options)
 
     def connected(connection: PostgresqlConnection, _record: object) -> None:
         autocommit, connection.autocommit = connection.autocommit, True
         with connection.cursor() as cursor:
             cursor.execute(_SESSION)
+            if settings:
+                cursor.execute(settings)
             for name, allowed in _POSTGRESQL.items():
                 row = cursor.execute("SELECT current_setting(%s)", (name,)).fetchone()
                 if row is None or row[0] not in allowed:

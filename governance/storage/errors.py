@@ -38,6 +38,13 @@ class WrongRevision(GovernanceError):
     http_status = 503
 
 
+class Fenced(GovernanceError):
+    """The epoch moved: what this process knows of keys, policy and schema is out of date."""
+
+    code = "ledger.fenced"
+    http_status = 503
+
+
 class StoredOtherwise(GovernanceError):
     """What was written does not come back as it was: a fault of memory, disk or driver."""
 

@@ -40,10 +40,12 @@ from governance.storage.committer import Committer
 from governance.storage.cosigner import Cosigner
 from governance.storage.counts import RecordCounts, Window, count_records
 from governance.storage.engine import reader_engine, writer_engine
+from governance.storage.fencing import epoch_at_start
 from governance.storage.genesis import write_genesis
 from governance.storage.ports import Reader
 from governance.storage.reader import reader_factory
 from governance.storage.rebuild import RebuildReport, rebuild_check
+from governance.storage.seats import Seat
 from governance.storage.trust import PolicyInForce, finish_policy_change, policy_in_force
 from governance.storage.verifier import Verifier
 from governance.storage.witnessing import (
@@ -103,8 +105,9 @@ def open_storage(
 ) -> Iterator[Storage]:
     """Open the home for the length of the block, as its owner where the database is SQLite.
 
-    Raises HomeOwned, WrongRevision, SettingRefused, LedgerTampered, LedgerBehind where a witness
-    saw more of the log, or WitnessUnreachable; nothing is written then. `reach` makes the way to a
+    On PostgreSQL several processes of one machine may have it open. Raises HomeOwned,
+    KeysNotShared, WrongRevision, SettingRefused, LedgerTampered, LedgerBehind where a witness saw
+    more of the log, or WitnessUnreachable; nothing is written then. `reach` makes the way to a
     configured witness from its address.
     `check_rows` False leaves out the comparison of governed rows, for a start in a hurry.
     """
@@ -114,13 +117,18 @@ def open_storage(
             _settle(home)
         engine = reader_engine(home.database)
         stack.callback(engine.dispose)
+        # Before everything that it guards: a change in between leaves us with the older epoch.
+        epoch = epoch_at_start(engine)
         schema.check(engine)
         keys = FileKeyStore(home.keys_dir)
         stack.callback(keys.close)
         log_key = home.log_key()
         vkey = VerifierKey.of(log_key, name=home.origin)
         live, in_force, witnesses = _compared(engine, home, vkey, reach)
-        cosigner = Cosigner(live=live, log_key=vkey, witnesses=witnesses, clock=clock)
+        seat = Seat(home)
+        stack.callback(seat.leave)
+        seat.take()
+        cosigner = Cosigner(live=live, log_key=vkey, witnesses=witnesses, clock=clock, seat=seat)
         rebuild = partial(rebuild_check, engine, home=home, keys=keys)
 
         def everything() -> None:
@@ -141,6 +149,7 @@ def open_storage(
             log_key=log_key,
             keys=keys,
             clock=clock,
+            epoch=epoch,
             guards=(cosigner, verifier),
         )
         stack.callback(pen.close)

@@ -21,6 +21,7 @@ from governance.ledger.core.errors import LedgerTampered
 from governance.ledger.store.tables import Row
 from governance.storage import private_tables, tables
 from governance.storage.errors import WrongRevision
+from governance.storage.fencing import lock_head, move_epoch
 
 # MLflow owns `alembic_version`; ours must never be mistaken for it.
 VERSION_TABLE: Final = "vigil_schema"
@@ -62,9 +63,17 @@ def migrations_folder() -> Path:
 
 
 def upgrade(engine: Engine) -> None:
-    """Bring the schema to the newest revision, all of it in one transaction."""
+    """Bring the schema to the newest revision, all of it in one transaction.
+
+    The head lock comes first, as for every writer, and the fencing epoch moves with a new revision:
+    a process that was built for the old one writes nothing more.
+    """
     with engine.begin() as connection:
+        has_head = lock_head(connection)
+        before = _context(connection).get_current_revision()
         command.upgrade(_config(connection), "head")
+        if has_head and _context(connection).get_current_revision() != before:
+            move_epoch(connection)
 
 
 def check(engine: Engine) -> None:

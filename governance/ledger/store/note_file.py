@@ -6,10 +6,15 @@ cut off the database is seen at the next start even where the last note is not i
 
 Each note is followed by an empty line. A crash can tear the last one; reading takes the largest
 whole note of the tail. The file begins anew when it is large, because the table keeps them all.
+
+The processes that serve one home on PostgreSQL append to one file. Whoever appends holds it shared,
+whoever begins it anew holds it alone, and a process that finds another file in its place opens that
+one: no note goes into a file that is gone.
 """
 
 from __future__ import annotations
 
+import fcntl
 import os
 from collections.abc import Iterable
 from pathlib import Path
@@ -34,6 +39,7 @@ class NoteFile:
 
     def append(self, note: bytes) -> None:
         """Append one note; raise OSError where there is no room."""
+        self._hold()
         block = self._lead + note + b"\n"
         self._lead = b"\n"
         written = os.write(self._descriptor, block)
@@ -41,16 +47,35 @@ class NoteFile:
             raise OSError(28, "the note was cut short")
         self._lead = b""
         if os.fstat(self._descriptor).st_size > _ROTATE_BYTES:
-            self._begin_anew(note)
+            self._begin_anew()
+        else:
+            fcntl.flock(self._descriptor, fcntl.LOCK_UN)
+
+    def _hold(self) -> None:
+        """Hold the file that stands at the path, shared."""
+        while True:
+            fcntl.flock(self._descriptor, fcntl.LOCK_SH)
+            ours = os.fstat(self._descriptor)
+            if ours.st_nlink:
+                return
+            os.close(self._descriptor)
+            self._descriptor = self._open()
 
     def close(self) -> None:
         """Close the file."""
         os.close(self._descriptor)
 
-    def _begin_anew(self, note: bytes) -> None:
-        fresh = self._path.with_suffix(".new")
-        fresh.write_bytes(note + b"\n")
-        fresh.replace(self._path)
+    def _begin_anew(self) -> None:
+        """Keep the tail, in which somebody else's note may be the largest."""
+        try:
+            fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            fcntl.flock(self._descriptor, fcntl.LOCK_UN)
+            return  # somebody else appends; the next note is as good an occasion
+        if os.fstat(self._descriptor).st_nlink:
+            fresh = self._path.with_suffix(".new")
+            fresh.write_bytes(_tail(self._path))
+            fresh.replace(self._path)
         os.close(self._descriptor)
         self._descriptor = self._open()
 
@@ -66,10 +91,7 @@ def largest_note(
     Raises LedgerTampered for a whole note that the log did not sign.
     """
     try:
-        with path.open("rb") as file:
-            file.seek(0, os.SEEK_END)
-            file.seek(max(0, file.tell() - _TAIL_BYTES))
-            tail = b"\n" + file.read()
+        tail = b"\n" + _tail(path)
     except FileNotFoundError:
         return None
     known = tuple(keys)
@@ -78,6 +100,13 @@ def largest_note(
     except NoteRejected as error:
         raise LedgerTampered(f"{path.name} holds a note that the log did not sign") from error
     return max(opened, key=lambda checkpoint: checkpoint.size, default=None)
+
+
+def _tail(path: Path) -> bytes:
+    with path.open("rb") as file:
+        file.seek(0, os.SEEK_END)
+        file.seek(max(0, file.tell() - _TAIL_BYTES))
+        return file.read()
 
 
 def _notes(tail: bytes, origin: str) -> Iterable[bytes]:

