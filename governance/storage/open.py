@@ -10,7 +10,7 @@ was made, so there is no home without them. Nothing is repaired by signing again
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -112,22 +112,13 @@ def open_storage(
     `check_rows` False leaves out the comparison of governed rows, for a start in a hurry.
     """
     with ExitStack() as stack:
-        stack.enter_context(OwnerLock(home.lock_path) if home.is_sqlite else nullcontext())
-        if home.is_sqlite:
-            _settle(home)
-        engine = reader_engine(home.database)
-        stack.callback(engine.dispose)
-        # Before everything that it guards: a change in between leaves us with the older epoch.
-        epoch = epoch_at_start(engine)
-        schema.check(engine)
+        seat = _seated(home, stack)
+        engine, epoch = _checked_engine(home, stack)
         keys = FileKeyStore(home.keys_dir)
         stack.callback(keys.close)
         log_key = home.log_key()
         vkey = VerifierKey.of(log_key, name=home.origin)
         live, in_force, witnesses = _compared(engine, home, vkey, reach)
-        seat = Seat(home)
-        stack.callback(seat.leave)
-        seat.take()
         cosigner = Cosigner(live=live, log_key=vkey, witnesses=witnesses, clock=clock, seat=seat)
         rebuild = partial(rebuild_check, engine, home=home, keys=keys)
 
@@ -230,6 +221,23 @@ def _populate(home: Home, clock: Clock) -> None:
     finally:
         keys.close()
         engine.dispose()
+
+
+def _seated(home: Home, stack: ExitStack) -> Seat:
+    """Own the home on SQLite; on PostgreSQL sit down among the processes that write to it."""
+    if home.is_sqlite:
+        stack.enter_context(OwnerLock(home.lock_path))
+        _settle(home)
+    return stack.enter_context(Seat(home))
+
+
+def _checked_engine(home: Home, stack: ExitStack) -> tuple[Engine, int | None]:
+    """Return the readers' engine, and the fencing epoch as it was before everything it guards."""
+    engine = reader_engine(home.database)
+    stack.callback(engine.dispose)
+    epoch = epoch_at_start(engine)
+    schema.check(engine)
+    return engine, epoch
 
 
 def _settle(home: Home) -> None:

@@ -19,7 +19,8 @@ import threading
 from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
-from typing import Final
+from types import TracebackType
+from typing import Final, Self
 
 from sqlalchemy import Connection, Engine, NullPool, create_engine
 from sqlalchemy.exc import SQLAlchemyError
@@ -54,7 +55,7 @@ class KeysNotShared(Conflict):
 
 
 class Seat:
-    """See the module. `take` it before the pen writes, and `leave` it at the end."""
+    """See the module. Taken before the pen writes, and left at the end of the block."""
 
     def __init__(self, home: Home) -> None:
         self._home = home
@@ -101,6 +102,24 @@ class Seat:
             self._rise()
             if self._engine is not None:
                 self._engine.dispose()
+
+    def __enter__(self) -> Self:
+        """Take it."""
+        try:
+            self.take()
+        except BaseException:
+            self.leave()
+            raise
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Leave it."""
+        self.leave()
 
     def _sit(self) -> Connection:
         if self._connection is not None:
