@@ -15,7 +15,15 @@ from starlette.types import ASGIApp
 
 from governance.console import security
 from governance.console.desk import Desk
-from governance.console.pages import audits, ledger, records, reviews, session
+from governance.console.pages import (
+    audits,
+    ledger,
+    ledger_checkpoints,
+    ledger_entry,
+    records,
+    reviews,
+    session,
+)
 from governance.console.rendering import Templates
 from governance.console.visit import PASSWORD_PAGE, Console, Needs, Page, endpoint, nobody
 from governance.errors import Problem
@@ -43,8 +51,13 @@ PAGES: Final[tuple[tuple[str, str, Page], ...]] = (
     ("/findings/{finding}", "GET", records.finding),
     ("/ledger", "GET", ledger.ledger),
     ("/ledger/verify", "POST", ledger.verify),
-    ("/ledger/entries/{seq:int}", "GET", ledger.entry),
-    ("/ledger/entries/{seq:int}/receipt", "GET", ledger.receipt),
+    ("/ledger/verification.json", "GET", ledger.verification),
+    ("/ledger/find", "GET", ledger.find),
+    ("/ledger/entries/{seq:int}", "GET", ledger_entry.entry),
+    ("/ledger/entries/{seq:int}/receipt", "GET", ledger_entry.receipt),
+    ("/ledger/checkpoints", "GET", ledger_checkpoints.checkpoints),
+    ("/ledger/checkpoints/{size:int}", "GET", ledger_checkpoints.checkpoint),
+    ("/ledger/checkpoints/{size:int}/note", "GET", ledger_checkpoints.note),
     ("/people", "GET", records.people),
     ("/console/charts/{digest}/{name}.svg", "GET", audits.chart),
 )

@@ -12,16 +12,30 @@ from audits.estimate import Json
 from change_control.release.standing import Standing
 from change_control.scope import Scope
 from governance.console.app import console_of
-from governance.console.desk import LedgerEntry, LedgerHead, Session, Verified, WitnessLag
+from governance.console.desk import LedgerEntry, LedgerHead, Session
 from governance.deployment import Deployment
+from governance.errors import Forbidden
 from governance.ledger.core.record import decode_entry
 from governance.ledger.store import view as store
 from governance.operations import catalogue
 from governance.operations.actor import Actor
 from governance.operations.admin import sign_in
 from governance.operations.inspect.bodies import require_body_reader
+from governance.operations.inspect.explore_ledger import (
+    CheckpointSeen,
+    Continuation,
+    EntryProof,
+    checkpoint_of,
+    checkpoint_seen,
+    continuation,
+    find_entry,
+    policy_words,
+    prove_entry,
+    witness_reaches,
+)
+from governance.operations.inspect.ledger_proof import without_body
 from governance.operations.inspect.standing_of import standing_of
-from governance.operations.inspect.verify_ledger import verify_everything
+from governance.operations.inspect.verification import Verification, Verifications
 from governance.operations.inspect.worklist import WorkItem, worklist
 from governance.operations.review.facts import Choice, choices
 from governance.registry.records import Review
@@ -30,7 +44,7 @@ from governance.storage.ports import Reader
 
 def create_console(deployment: Deployment) -> ASGIApp:
     """Return the console of a deployment, to be mounted at "/" after every other route."""
-    return console_of(DeploymentDesk(running=deployment))
+    return console_of(DeploymentDesk(running=deployment, verifications=Verifications(deployment)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +52,7 @@ class DeploymentDesk:
     """Keeps `governance.console.desk.Desk`."""
 
     running: Deployment
+    verifications: Verifications
 
     @property
     def organisation(self) -> str:
@@ -88,20 +103,23 @@ class DeploymentDesk:
 
     def ledger_head(self) -> LedgerHead:
         """Return the ledger's size, root and last checkpoint, and what the witnesses have seen."""
-        size, root = self.running.ledger.head()
+        ledger = self.running.ledger
+        size, root = ledger.head()
         outside = self.running.cosigner.report()
         return LedgerHead(
-            origin=self.running.ledger.origin,
+            origin=ledger.origin,
             size=size,
             root=root.hex(),
-            checkpoint=self.running.ledger.checkpoint(),
+            checkpoint=ledger.checkpoint(),
             witnesses=tuple(one.name for one in outside.witnesses),
             anchored_size=min(outside.anchored_size, size),
-            lags=tuple(
-                WitnessLag(name=one.name, size=one.size, lag=one.lag, fault=one.fault)
-                for one in outside.witnesses
-            ),
+            instant_us=ledger.entry(size - 1).t_us if size else None,
+            stored_size=min(ledger.checkpoints.largest(), size),
+            quorum=outside.quorum,
+            policy=policy_words(ledger.policy),
+            lags=witness_reaches(ledger, outside),
             stopped=outside.stopped,
+            fault=self.running.verifier.code,
         )
 
     def ledger_entry(self, seq: int) -> LedgerEntry:
@@ -114,22 +132,52 @@ class DeploymentDesk:
         entries = self.running.ledger.entries(first, before - first) if before else []
         return [_shown(entry) for entry in reversed(entries)]
 
-    def receipt(self, entry: LedgerEntry, *, actor: Actor) -> bytes:
-        """Return the receipt of an entry to somebody who may read its body."""
-        require_body_reader(actor, entry.facts, organisation=self.organisation)
-        return self.running.ledger.receipt(entry.event_id)
+    def find_entry(self, wanted: str) -> int:
+        """Return the entry named by number, event or instant."""
+        return find_entry(self.running.ledger, wanted)
 
-    def verify_ledger(self) -> Verified:
-        """Verify the whole ledger."""
-        report = verify_everything(self.running)
-        return Verified(
-            size=report.size,
-            root=report.root,
-            bodies_checked=report.bodies_checked,
-            bodies_erased=report.bodies_erased,
-            rows_compared=report.rows_compared,
-            duration_ms=report.duration_ms,
-        )
+    def entry_proof(self, seq: int) -> EntryProof:
+        """Prove an entry under the best checkpoint that covers it."""
+        return prove_entry(self.running.ledger, seq)
+
+    def receipt(self, entry: LedgerEntry, *, actor: Actor, with_body: bool) -> bytes:
+        """Return the receipt of an entry; the body only to somebody who may read it."""
+        if with_body:
+            require_body_reader(actor, entry.facts, organisation=self.organisation)
+            return self.running.ledger.receipt(entry.event_id)
+        return without_body(self.running.ledger.receipt(entry.event_id))
+
+    def may_read_body(self, entry: LedgerEntry, *, actor: Actor) -> bool:
+        """Whether this person may have the receipt with the body."""
+        try:
+            require_body_reader(actor, entry.facts, organisation=self.organisation)
+        except Forbidden:
+            return False
+        return True
+
+    def checkpoints(self, *, before: int | None, limit: int) -> Sequence[CheckpointSeen]:
+        """Return up to `limit` stored checkpoints smaller than `before`, the largest first."""
+        ledger = self.running.ledger
+        size = ledger.head()[0] + 1 if before is None else before
+        return [
+            checkpoint_seen(ledger, one) for one in ledger.checkpoints.before(size, limit=limit)
+        ]
+
+    def checkpoint(self, size: int) -> CheckpointSeen:
+        """Return the checkpoint of this size."""
+        return checkpoint_of(self.running.ledger, size)
+
+    def continuation(self, *, old: int, new: int) -> Continuation:
+        """Prove that the log only grew between two sizes."""
+        return continuation(self.running.ledger, old=old, new=new)
+
+    def start_verification(self, actor: Actor) -> None:
+        """Start verifying the whole ledger, or join who has."""
+        self.verifications.start(by=f"{actor.printed_name} ({actor.person})")
+
+    def verification(self) -> Verification | None:
+        """Return the verification that runs, or the last one of this process."""
+        return self.verifications.latest()
 
 
 def _shown(read: store.LedgerEntry) -> LedgerEntry:

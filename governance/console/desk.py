@@ -15,6 +15,13 @@ from audits.estimate import Json
 from change_control.release.standing import Standing
 from change_control.scope import Scope
 from governance.operations.actor import Actor
+from governance.operations.inspect.explore_ledger import (
+    CheckpointSeen,
+    Continuation,
+    EntryProof,
+    WitnessReach,
+)
+from governance.operations.inspect.verification import Verification
 from governance.operations.inspect.worklist import WorkItem
 from governance.operations.review.facts import Choice
 from governance.registry.records import Review
@@ -22,21 +29,14 @@ from governance.storage.ports import Reader
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class WitnessLag:
-    """How far one witness has come; `fault` says why it does not cosign."""
-
-    name: str
-    size: int
-    lag: int
-    fault: str | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class LedgerHead:
     """How long the ledger is, what its last checkpoint says, and who outside has seen it (P3).
 
-    `anchored_size` entries are under a checkpoint that a quorum of witnesses has signed; `stopped`
-    says that answers are refused because none has for too long.
+    `instant_us` is when the last entry was written. Checkpoints up to `stored_size` are in the
+    database; the newest one waits beside it for the next write. `anchored_size` entries are under a
+    checkpoint that a quorum of witnesses has signed; `policy` says in words what that is.
+    `stopped` says that answers are refused because none has signed for too long, `fault` is the
+    code of what a verification found.
     """
 
     origin: str
@@ -45,8 +45,13 @@ class LedgerHead:
     checkpoint: str
     witnesses: tuple[str, ...]
     anchored_size: int
-    lags: tuple[WitnessLag, ...] = ()
+    instant_us: int | None = None
+    stored_size: int = 0
+    quorum: bool = False
+    policy: str = ""
+    lags: tuple[WitnessReach, ...] = ()
     stopped: bool = False
+    fault: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,18 +67,6 @@ class LedgerEntry:
     body_commitment: str | None
     body: str
     previous: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Verified:
-    """What a verification of the whole ledger found in order."""
-
-    size: int
-    root: str
-    bodies_checked: int
-    bodies_erased: int
-    rows_compared: int
-    duration_ms: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -144,10 +137,38 @@ class Desk(Protocol):
         """Return up to `limit` entries before position `before`, the latest first."""
         ...
 
-    def receipt(self, entry: LedgerEntry, *, actor: Actor) -> bytes:
-        """Return the receipt with the body, or raise Forbidden: bodies are not for everybody."""
+    def find_entry(self, wanted: str) -> int:
+        """Return the entry named by number, event or instant; raise NotFound or InvalidInput."""
         ...
 
-    def verify_ledger(self) -> Verified:
-        """Verify the whole ledger, or raise LedgerTampered."""
+    def entry_proof(self, seq: int) -> EntryProof:
+        """Prove an entry under the best checkpoint that covers it; raise NotFound."""
+        ...
+
+    def receipt(self, entry: LedgerEntry, *, actor: Actor, with_body: bool) -> bytes:
+        """Return the receipt; with the body raise Forbidden: bodies are not for everybody."""
+        ...
+
+    def may_read_body(self, entry: LedgerEntry, *, actor: Actor) -> bool:
+        """Whether this person may have the receipt with the body."""
+        ...
+
+    def checkpoints(self, *, before: int | None, limit: int) -> Sequence[CheckpointSeen]:
+        """Return up to `limit` stored checkpoints smaller than `before`, the largest first."""
+        ...
+
+    def checkpoint(self, size: int) -> CheckpointSeen:
+        """Return the checkpoint of this size, or raise NotFound."""
+        ...
+
+    def continuation(self, *, old: int, new: int) -> Continuation:
+        """Prove that the log only grew between two sizes, or raise NoSuchProof."""
+        ...
+
+    def start_verification(self, actor: Actor) -> None:
+        """Start verifying the whole ledger, or join who has."""
+        ...
+
+    def verification(self) -> Verification | None:
+        """Return the verification that runs, or the last one of this process."""
         ...

@@ -1,61 +1,41 @@
-"""The ledger: its head, its entries, its verification, and receipts of answers."""
+"""The ledger: its three answers, how far the outside has seen it, and its entries."""
 
 from __future__ import annotations
 
-from starlette.responses import Response
+from starlette.responses import JSONResponse, RedirectResponse, Response
 
-from governance.console.desk import Verified
-from governance.console.views.ledger import PAGE, entry_view, ledger_page
+from governance.console.views.anchored_range import anchored_range
+from governance.console.views.ledger import PAGE, ledger_page
+from governance.console.views.verification import progress, verification_view
 from governance.console.visit import Visit
-from governance.errors import Problem
 
 
 def ledger(visit: Visit) -> Response:
-    """Show the head and a page of entries."""
-    return _page(visit, verified=None, problem=None)
-
-
-def verify(visit: Visit) -> Response:
-    """Verify everything and show the result; what does not verify is shown, not hidden."""
-    try:
-        verified = visit.desk.verify_ledger()
-    except Exception as error:
-        problem = Problem.of(error)
-        if problem is None:
-            raise
-        return _page(visit, verified=None, problem=problem)
-    return _page(visit, verified=verified, problem=None)
-
-
-def entry(visit: Visit) -> Response:
-    """Show one entry."""
-    view = entry_view(visit.desk.ledger_entry(int(visit.path("seq"))))
-    return visit.show("entry.html", view=view, size=visit.desk.ledger_head().size)
-
-
-def receipt(visit: Visit) -> Response:
-    """Give the receipt of an answer, which `vigil receipt verify` checks without us.
-
-    It holds the question and the answer, so it is for those who may read bodies (P15).
-    """
-    found = visit.desk.ledger_entry(int(visit.path("seq")))
-    content = visit.desk.receipt(found, actor=visit.actor)
-    response = Response(content, media_type="application/json")
-    response.headers["Content-Disposition"] = (
-        f'attachment; filename="receipt-{found.event_id}.json"'
-    )
-    return response
-
-
-def _page(visit: Visit, *, verified: Verified | None, problem: Problem | None) -> Response:
+    """Show the head, what the last verification found, and a page of entries."""
     head = visit.desk.ledger_head()
     asked = visit.request.query_params.get("before", "")
     before = min(int(asked), head.size) if asked.isdecimal() and len(asked) < 16 else head.size
-    view = ledger_page(head, visit.desk.ledger_entries(before=before, limit=PAGE))
     return visit.show(
         "ledger.html",
-        status=problem.status if problem else 200,
-        view=view,
-        verified=verified,
-        problem=problem,
+        view=ledger_page(head, visit.desk.ledger_entries(before=before, limit=PAGE)),
+        verification=verification_view(visit.desk.verification(), head=head),
+        range=anchored_range(head),
+        first_page=before == head.size,
     )
+
+
+def verify(visit: Visit) -> Response:
+    """Start verifying everything, or join who has; the page of the ledger tells how it goes."""
+    visit.desk.start_verification(visit.actor)
+    return RedirectResponse("/ledger#integrity", status_code=303)
+
+
+def verification(visit: Visit) -> Response:
+    """Tell a script how far the verification is."""
+    return JSONResponse(progress(visit.desk.verification()))
+
+
+def find(visit: Visit) -> Response:
+    """Go to the entry that somebody names by number, event or instant."""
+    seq = visit.desk.find_entry(visit.request.query_params.get("entry", "")[:64])
+    return RedirectResponse(f"/ledger/entries/{seq}", status_code=303)

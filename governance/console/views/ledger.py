@@ -36,6 +36,11 @@ class LedgerPage:
         """Return how many entries no witness has seen (P3)."""
         return self.head.size - self.head.anchored_size
 
+    @property
+    def silent(self) -> int:
+        """Return how many witnesses did not cosign last."""
+        return sum(one.fault is not None for one in self.head.lags)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FieldChange:
@@ -64,7 +69,6 @@ class EntryView:
     actor: str
     changes: tuple[RowChange, ...]
     facts: Mapping[str, Json]
-    is_answer: bool
 
 
 def ledger_page(head: LedgerHead, entries: Sequence[LedgerEntry]) -> LedgerPage:
@@ -90,7 +94,6 @@ def entry_view(entry: LedgerEntry) -> EntryView:
         actor=_actor(entry.facts),
         changes=tuple(_row_change(change) for change in _changes(entry.facts)),
         facts={name: value for name, value in entry.facts.items() if name != "changes"},
-        is_answer=entry.kind.startswith("inference."),
     )
 
 

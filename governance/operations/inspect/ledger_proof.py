@@ -29,7 +29,7 @@ def receipt_of(home: Path, event_id: str, *, with_body: bool = True) -> bytes:
     """
     with inspect_storage(Home.open(home)) as inspected:
         receipt = inspected.ledger.receipt(event_id)
-    return receipt if with_body else _without_body(receipt)
+    return receipt if with_body else without_body(receipt)
 
 
 def consistency_of(home: Path, *, old: int, new: int) -> ConsistencyProof:
@@ -46,7 +46,8 @@ def consistency_of(home: Path, *, old: int, new: int) -> ConsistencyProof:
         )
 
 
-def _without_body(receipt: bytes) -> bytes:
+def without_body(receipt: bytes) -> bytes:
+    """Return the receipt for somebody who may not read question and answer."""
     document = canonical.loads(receipt)
     assert isinstance(document, dict), "a receipt is an object"
     return canonical.dumps({**document, "body": None, "salt": None})

@@ -29,7 +29,7 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture
 def desk() -> SampleDesk:
-    return SampleDesk()
+    return SampleDesk(witnessed=True)
 
 
 @pytest.fixture

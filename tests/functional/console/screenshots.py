@@ -36,6 +36,8 @@ PAGES = {
     "finding": "/findings/F-1",
     "ledger": "/ledger",
     "entry": "/ledger/entries/30",
+    "checkpoints": "/ledger/checkpoints",
+    "checkpoint": "/ledger/checkpoints/24?from=9",
     "document": "/documents/plan:forecasting:1",
     "people": "/people",
     "problem": "/evidence/E-99",

@@ -97,6 +97,19 @@ def test_everything_works_without_scripts(browser: Any, address: str, desk: Samp
     assert len(desk.posted) == 1
 
 
+def test_a_verification_is_watched_to_its_end(browser: Any, address: str, desk: SampleDesk) -> None:
+    page, said = open_page(browser, address)
+    desk.slow = True
+    page.goto(f"{address}/ledger")
+    page.get_by_role("button", name="Verify the whole ledger").click()
+    page.get_by_text("16 of 32").wait_for()
+    assert page.get_by_role("progressbar").get_attribute("value") == "50"
+    desk.go_on()
+    page.get_by_text("The ledger verifies").wait_for()
+    page.context.close()
+    assert said == []
+
+
 def test_charts_are_drawn_and_have_words(browser: Any, address: str) -> None:
     page, _ = open_page(browser, address)
     page.goto(f"{address}/evidence/E-2", wait_until="networkidle")

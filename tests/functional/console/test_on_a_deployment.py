@@ -117,13 +117,16 @@ def test_the_reports_numbers_are_those_of_the_record(enter: Enter) -> None:
 def test_a_reviewer_verifies_the_ledger_and_takes_a_receipt(enter: Enter) -> None:
     rea = enter("rea")
     page = rea.get("/ledger").text
-    assert "None configured" in page
-    answer = rea.post("/ledger/verify", data=fields(page))
-    assert "The ledger verifies" in answer.text
-    lines = re.findall(
-        r'/ledger/entries/(\d+)">\d+</a>.*?<code>([\w.]+)</code>', answer.text, re.DOTALL
-    )
+    assert "No witness is configured" in page
+    assert rea.post("/ledger/verify", data=fields(page)).status_code == 303
+    while (told := rea.get("/ledger/verification.json").json())["state"] == "running":
+        assert told["percent"] < 100
+    page = rea.get("/ledger").text
+    assert "The ledger verifies" in page
+    assert "The counts agree" in page
+    lines = re.findall(r'/ledger/entries/(\d+)">\d+</a>.*?<code>([\w.]+)</code>', page, re.DOTALL)
     answered = next(seq for seq, kind in lines if kind == "inference.answered")
+    assert "lead to the signed root" in rea.get(f"/ledger/entries/{answered}").text
     assert rea.get(f"/ledger/entries/{answered}/receipt").content
 
 

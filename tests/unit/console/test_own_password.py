@@ -37,7 +37,7 @@ def form(**changed: str) -> dict[str, str]:
 def filled(path: str) -> str:
     for name in ("model", "document", "evidence", "review", "run", "finding", "digest", "name"):
         path = path.replace(f"{{{name}}}", "x")
-    return path.replace("{seq:int}", "5")
+    return path.replace("{seq:int}", "5").replace("{size:int}", "24")
 
 
 @pytest.mark.parametrize(("path", "method"), [(path, method) for path, method, _ in PAGES])

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import Any
 
 import httpx
@@ -12,15 +11,14 @@ from console_samples.desk import CSRF, PASSWORD, SampleDesk
 from starlette.testclient import TestClient
 
 from governance.console.app import PAGES, PUBLIC_PAGES, STATIC_FILES, console_of
-from governance.console.desk import WitnessLag
 from governance.errors import Conflict
-from governance.ledger.core.errors import LedgerTampered
 
 ADDRESSES = (
     "/", "/models", "/models/forecasting", "/documents/plan:forecasting:1", "/evidence/E-1",
     "/evidence/E-2", "/reviews/R-1", "/reviews/R-6", "/reviews/R-7", "/reviews/R-8",
     "/monitors/M-3", "/findings/F-1", "/ledger", "/ledger?before=10", "/ledger/entries/0",
-    "/ledger/entries/5", "/ledger/entries/30", "/people",
+    "/ledger/entries/5", "/ledger/entries/30", "/ledger/checkpoints", "/ledger/checkpoints/24",
+    "/ledger/checkpoints/32", "/people",
 )  # fmt: skip
 
 
@@ -67,7 +65,7 @@ def decision(**changed: str) -> dict[str, str]:
 
 @pytest.mark.parametrize("path", [path for path, method, _ in PAGES if method == "GET"])
 def test_nobody_sees_a_page_without_signing_in(stranger: TestClient, path: str) -> None:
-    address = re.sub(r"\{seq:int\}", "1", path)
+    address = re.sub(r"\{(seq|size):int\}", "1", path)
     address = re.sub(r"\{\w+\}", "x", address)
     answer = stranger.get(address)
     assert (answer.status_code, answer.headers["location"]) == (303, "/sign-in")
@@ -145,7 +143,11 @@ def test_an_empty_deployment_breaks_no_page(address: str) -> None:
         ("/evidence/E-99", 404, "record.not_found"),
         ("/reviews/R-99", 404, "record.not_found"),
         ("/ledger/entries/999", 404, "record.not_found"),
-        ("/ledger/entries/0/receipt", 404, "record.not_found"),
+        ("/ledger/entries/999/receipt", 404, "record.not_found"),
+        ("/ledger/checkpoints/31", 404, "record.not_found"),
+        ("/ledger/find?entry=999", 404, "record.not_found"),
+        ("/ledger/find?entry=yesterday", 422, "input.invalid"),
+        ("/ledger/find", 422, "input.invalid"),
         ("/console/charts/00/criteria.svg", 404, "record.not_found"),
         ("/nowhere", 404, "console.no_page"),
         ("/console/static/app.py", 404, "console.no_page"),
@@ -240,62 +242,13 @@ def test_the_document_is_a_pdf_and_the_same_twice(reviewer: TestClient) -> None:
     assert first.content == reviewer.get("/evidence/E-2/report.pdf").content
 
 
-def test_the_ledger_says_integrity_and_completeness_apart(reviewer: TestClient) -> None:
-    page = reviewer.get("/ledger").text
-    assert "None configured" in page
-    assert "entries 0 to 31: their completeness rests on this deployment alone" in page
-
-
-def test_the_ledger_shows_how_far_each_witness_is(
-    desk: SampleDesk, reviewer: TestClient, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    head = replace(
-        desk.ledger_head(),
-        witnesses=("hospital", "vendor"),
-        anchored_size=20,
-        lags=(
-            WitnessLag(name="hospital", size=32, lag=0, fault=None),
-            WitnessLag(name="vendor", size=20, lag=12, fault="it is <down>"),
-        ),
-        stopped=True,
-    )
-    monkeypatch.setattr(desk, "ledger_head", lambda: head)
-    page = reviewer.get("/ledger").text
-    assert "entries 20 to 31: their completeness rests on this deployment alone" in page
-    assert re.search(r">vendor</th><td class=\"num\">20</td><td class=\"num\">12</td>", page)
-    assert "it is &lt;down&gt;" in page
-    assert "Answers are refused" in page
-
-
 def test_an_entry_shows_old_and_new(reviewer: TestClient) -> None:
     page = reviewer.get("/ledger/entries/31").text
     assert re.search(r'class="old">registered</td><td class="new">in_force<', page)
 
 
-def test_only_an_answer_offers_a_receipt(reviewer: TestClient) -> None:
-    assert "/ledger/entries/5/receipt" in reviewer.get("/ledger/entries/5").text
-    assert "receipt" not in reviewer.get("/ledger/entries/30").text
-    assert reviewer.get("/ledger/entries/5/receipt").status_code == 200
-
-
-def test_verification_tells_its_result(reviewer: TestClient) -> None:
-    page = reviewer.post("/ledger/verify", data={"csrf": CSRF})
-    assert page.status_code == 200
-    assert "The ledger verifies" in page.text
-
-
-def test_a_ledger_that_does_not_verify_is_said_and_never_hidden(
-    reviewer: TestClient, desk: SampleDesk
-) -> None:
-    desk.tampered = LedgerTampered("its facts are not those that were signed", sequence=12)
-    answer = reviewer.post("/ledger/verify", data={"csrf": CSRF})
-    assert answer.status_code == LedgerTampered.http_status
-    assert "are not those that were signed" in answer.text
-    assert "ledger.tampered" in answer.text
-    assert "The ledger verifies" not in answer.text
-
-
 def test_what_people_wrote_is_text(desk: SampleDesk) -> None:
+
     from dataclasses import replace
 
     from governance.registry.records import ChangeRequest

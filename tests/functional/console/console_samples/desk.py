@@ -9,6 +9,7 @@ import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
+from dataclasses import replace
 from typing import Any, TypeVar
 
 from audits.estimate import Json
@@ -25,13 +26,29 @@ from change_control.watch.review import (
     ReviewState,
 )
 from console_samples import records, report
-from governance.console.desk import LedgerEntry, LedgerHead, Session, Verified
-from governance.errors import Conflict, GovernanceError, NotFound, Unauthenticated
+from console_samples.ledger import InventedLedger
+from governance.console.desk import LedgerEntry, LedgerHead, Session
+from governance.errors import Conflict, GovernanceError, NotFound, Problem, Unauthenticated
 from governance.operations.actor import Actor
 from governance.operations.admin.passwords import PasswordRefused
 from governance.operations.admin.sign_in import BadCredentials
 from governance.operations.inspect.bodies import require_body_reader
+from governance.operations.inspect.explore_ledger import (
+    CheckpointSeen,
+    Continuation,
+    EntryProof,
+    checkpoint_of,
+    checkpoint_seen,
+    continuation,
+    find_entry,
+    policy_words,
+    prove_entry,
+    witness_reaches,
+)
+from governance.operations.inspect.reconcile import CANNOT_SHOW, Counted
 from governance.operations.inspect.standing_of import standing_of
+from governance.operations.inspect.verification import Verification
+from governance.operations.inspect.verify_ledger import VerifyReport
 from governance.operations.inspect.worklist import WorkItem
 from governance.operations.review.facts import Choice
 from governance.registry.records import Record, Review
@@ -119,14 +136,18 @@ class SampleDesk:
     organisation = ORGANISATION
     deployment = "pharmacy-demand"
 
-    def __init__(self, *, empty: bool = False) -> None:
+    def __init__(self, *, empty: bool = False, witnessed: bool = False) -> None:
         stored, blobs = ([], {}) if empty else records.everything()
         self._reader = MemoryReader(stored, blobs)
-        self._entries = [] if empty else _entries()
+        self._entries, envelopes = ([], []) if empty else _entries()
+        self.ledger: Any = InventedLedger(self._entries, envelopes, witnessed=witnessed)
         self._sessions: dict[str, str] = {}
         self.posted: list[tuple[str, str, Mapping[str, Json]]] = []
         self.refuse_with: GovernanceError | None = None
         self.tampered: GovernanceError | None = None
+        self.slow = False
+        self.differs: list[str] = []
+        self._verification: Verification | None = None
 
     def now_us(self) -> int:
         return records.NOW_US
@@ -210,18 +231,19 @@ class SampleDesk:
         return standing_of(reader, model=model, scope=scope, purpose=None, now_us=now_us)
 
     def ledger_head(self) -> LedgerHead:
+        ledger, outside = self.ledger, self.ledger.report()
         return LedgerHead(
-            origin="oncovigil.st-olav/pharmacy-demand",
-            size=len(self._entries),
-            root=report.DIGEST,
-            checkpoint=(
-                f"oncovigil.st-olav/pharmacy-demand\n{len(self._entries)}\n"
-                "XwyNm+HSd4TGofDim9TFin5vECk4R1avvs0Bkoc3RlU=\n\n"
-                "— oncovigil.st-olav/pharmacy-demand bm90IGEgcmVhbCBzaWduYXR1cmU="
-                "\n"
-            ),
-            witnesses=(),
-            anchored_size=0,
+            origin=ledger.origin,
+            size=ledger.tree.size,
+            root=ledger.tree.root().hex(),
+            checkpoint=ledger.checkpoint(),
+            witnesses=tuple(one.name for one in outside.witnesses),
+            anchored_size=outside.anchored_size,
+            instant_us=self._entries[-1].t_us if self._entries else None,
+            stored_size=ledger.checkpoints.largest(),
+            quorum=outside.quorum,
+            policy=policy_words(ledger.policy),
+            lags=witness_reaches(ledger, outside),
         )
 
     def ledger_entry(self, seq: int) -> LedgerEntry:
@@ -232,27 +254,83 @@ class SampleDesk:
     def ledger_entries(self, *, before: int, limit: int) -> Sequence[LedgerEntry]:
         return list(reversed(self._entries[max(before - limit, 0) : before]))
 
-    def receipt(self, entry: LedgerEntry, *, actor: Actor) -> bytes:
-        event_id = entry.event_id
-        require_body_reader(actor, entry.facts, organisation=ORGANISATION)
-        if not entry.kind.startswith("inference."):
-            raise NotFound("this entry is no answer", next_step="choose an answer")
-        return json.dumps({"event_id": event_id}).encode()
+    def find_entry(self, wanted: str) -> int:
+        return find_entry(self.ledger, wanted)
 
-    def verify_ledger(self) -> Verified:
-        if self.tampered is not None:
-            raise self.tampered
-        return Verified(
-            size=len(self._entries),
-            root=report.DIGEST,
+    def entry_proof(self, seq: int) -> EntryProof:
+        return prove_entry(self.ledger, seq)
+
+    def receipt(self, entry: LedgerEntry, *, actor: Actor, with_body: bool) -> bytes:
+        if with_body:
+            require_body_reader(actor, entry.facts, organisation=ORGANISATION)
+        return json.dumps({"event_id": entry.event_id, "body": with_body}).encode()
+
+    def may_read_body(self, entry: LedgerEntry, *, actor: Actor) -> bool:
+        return actor.person == "ingrid.dahl"
+
+    def checkpoints(self, *, before: int | None, limit: int) -> Sequence[CheckpointSeen]:
+        found = self.ledger.checkpoints.before(before or 10**9, limit=limit)
+        return [checkpoint_seen(self.ledger, one) for one in found]
+
+    def checkpoint(self, size: int) -> CheckpointSeen:
+        return checkpoint_of(self.ledger, size)
+
+    def continuation(self, *, old: int, new: int) -> Continuation:
+        return continuation(self.ledger, old=old, new=new)
+
+    def start_verification(self, actor: Actor) -> None:
+        """End at once, as `tampered` says; where `slow`, go on for ever."""
+        if self._verification is not None and self._verification.running:
+            return
+        size = len(self._entries)
+        begun = Verification(
+            started_us=records.NOW_US,
+            started_by=f"{actor.printed_name} ({actor.person})",
+            size=size,
+        )
+        ended_us = records.NOW_US + 142_000
+        if self.slow:
+            self._verification = replace(begun, phase="rows", done=size // 2)
+        elif self.tampered is not None:
+            self._verification = replace(
+                begun,
+                done=12,
+                ended_us=ended_us,
+                problem=Problem.of(self.tampered),
+                tampered=True,
+                bad_entry=getattr(self.tampered, "sequence", None),
+            )
+        else:
+            self._verification = replace(
+                begun, phase="counts", done=size, ended_us=ended_us, report=self._report()
+            )
+
+    def go_on(self) -> None:
+        """Let the slow verification come to its end."""
+        self.slow, self._verification = False, None
+        self.start_verification(ACTORS["ingrid.dahl"])
+
+    def verification(self) -> Verification | None:
+        return self._verification
+
+    def _report(self) -> VerifyReport:
+        return VerifyReport(
+            origin=self.ledger.origin,
+            size=self.ledger.tree.size,
+            root=self.ledger.tree.root().hex(),
             bodies_checked=11,
             bodies_erased=1,
             rows_compared=38,
+            witnesses=len(self.ledger.policy.witnesses),
+            anchored_size=self.ledger.report().anchored_size,
             duration_ms=142,
+            counts=Counted(
+                agrees=not self.differs, compared=13, differs=self.differs, cannot_show=CANNOT_SHOW
+            ),
         )
 
 
-def _entries() -> list[LedgerEntry]:
+def _entries() -> tuple[list[LedgerEntry], list[bytes]]:
     kinds: list[tuple[str, dict[str, Any]]] = [
         ("ledger.genesis", {}),
         (
@@ -327,10 +405,11 @@ def _entries() -> list[LedgerEntry]:
             },
         ),
     ]
-    entries = []
-    previous = hashlib.sha256(b"genesis").hexdigest()
+    entries, envelopes = [], []
+    previous = hashlib.sha256(b"genesis")
     for seq, (kind, facts) in enumerate(kinds):
-        own = hashlib.sha256(f"{seq}{kind}".encode()).hexdigest()
+        envelope = f"{seq} {kind} {previous.hexdigest()}".encode()
+        own = hashlib.sha256(envelope).hexdigest()
         answered = kind.startswith("inference.")
         entries.append(
             LedgerEntry(
@@ -342,11 +421,12 @@ def _entries() -> list[LedgerEntry]:
                 facts_commitment=own,
                 body_commitment=own[::-1] if answered else None,
                 body="none" if not answered else "erased" if seq == 5 else "held",
-                previous=previous,
+                previous=previous.hexdigest(),
             )
         )
-        previous = own
-    return entries
+        envelopes.append(envelope)
+        previous = hashlib.sha256(b"\x00" + envelope)
+    return entries, envelopes
 
 
 def _insert(table: str, key: str, row: dict[str, Any]) -> dict[str, Any]:
