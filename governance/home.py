@@ -211,21 +211,21 @@ class Home:
         """Put the policy in force into `log.policy`, whole or not at all."""
         fresh = self.policy_path.with_suffix(".new")
         fresh.write_text(text, encoding="utf-8")
-        _flush(fresh)
+        flush(fresh)
         fresh.replace(self.policy_path)
-        _flush(self.root)
+        flush(self.root)
 
     def log_key(self) -> Ed25519PrivateKey:
         """Return the key that signs checkpoints and nothing else."""
-        return _load_key(self.keys_dir / "log.pem")
+        return load_key(self.keys_dir / "log.pem")
 
     def signature_key(self) -> Ed25519PrivateKey:
         """Return the key behind electronic signatures; never the log's (P7)."""
-        return _load_key(self.keys_dir / "signature.pem")
+        return load_key(self.keys_dir / "signature.pem")
 
     def token_key(self) -> Ed25519PrivateKey:
         """Return the key that signs access tokens."""
-        return _load_key(self.keys_dir / "token.pem")
+        return load_key(self.keys_dir / "token.pem")
 
     @classmethod
     def create(
@@ -273,7 +273,7 @@ class Home:
         except BaseException:
             shutil.rmtree(building, ignore_errors=True)
             raise
-        _flush(root.parent)
+        flush(root.parent)
         return cls(root=root, config=config)
 
     @classmethod
@@ -356,8 +356,8 @@ def _fill(home: Home) -> None:
         ("signature.pem", Ed25519PrivateKey.generate()),
         ("token.pem", Ed25519PrivateKey.generate()),
     ):
-        _write_private(home.keys_dir / name, _pem(key))
-    _write_private(home.keys_dir / f"kek-{KEK_EPOCH}.bin", ids.key())
+        write_private(home.keys_dir / name, pem_of(key))
+    write_private(home.keys_dir / f"kek-{KEK_EPOCH}.bin", ids.key())
     home.policy_path.write_text(policy_text(log_key, home.origin), encoding="utf-8")
     (home.root / CONFIG_NAME).write_text(_toml(home.config), encoding="utf-8")
 
@@ -375,7 +375,8 @@ def _toml(config: HomeConfig) -> str:
     return "\n".join([*lines, *tables]) + "\n"
 
 
-def _pem(key: Ed25519PrivateKey) -> bytes:
+def pem_of(key: Ed25519PrivateKey) -> bytes:
+    """Return the private key as PKCS #8 text."""
     return key.private_bytes(
         serialization.Encoding.PEM,
         serialization.PrivateFormat.PKCS8,
@@ -383,7 +384,8 @@ def _pem(key: Ed25519PrivateKey) -> bytes:
     )
 
 
-def _load_key(path: Path) -> Ed25519PrivateKey:
+def load_key(path: Path) -> Ed25519PrivateKey:
+    """Return the private key in the file; raise HomeInvalid."""
     try:
         key = serialization.load_pem_private_key(path.read_bytes(), password=None)
     except (OSError, ValueError, TypeError) as error:
@@ -399,7 +401,8 @@ def _load_key(path: Path) -> Ed25519PrivateKey:
     return key
 
 
-def _write_private(path: Path, content: bytes) -> None:
+def write_private(path: Path, content: bytes) -> None:
+    """Make a file that only its owner reads; raise FileExistsError where there is one."""
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "wb") as file:
         file.write(content)
@@ -426,11 +429,12 @@ def _refuse_occupied(root: Path) -> None:
 
 def _flush_tree(folder: Path) -> None:
     for path in sorted(folder.rglob("*"), reverse=True):
-        _flush(path)
-    _flush(folder)
+        flush(path)
+    flush(folder)
 
 
-def _flush(path: Path) -> None:
+def flush(path: Path) -> None:
+    """Make a file or a folder's entries durable."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)

@@ -7,13 +7,14 @@ from typing import Annotated, Any
 
 import typer
 
-from governance.cli import trail, witness
+from governance.cli import ledger_keys, trail, witness
 from governance.cli.options import DEFAULT_HOME, HomeOption, JsonOption, show
 from governance.errors import GovernanceError
 
 app = typer.Typer(no_args_is_help=True, help="The audit log.")
 app.add_typer(witness.app, name="witness")
 trail.register(app)
+ledger_keys.register(app)
 receipts = typer.Typer(no_args_is_help=True, help="Receipts, checked offline.")
 
 

@@ -24,6 +24,9 @@ app = typer.Typer(no_args_is_help=True, help="Witnesses: other parties that cosi
 
 WitnessHomeOption = Annotated[Path, typer.Option("--home", help="The witness's own folder.")]
 DEFAULT_WITNESS = Path("witness-home")
+LogPolicyOption = Annotated[
+    Path, typer.Option(help="The policy file that the witness serves.", exists=True)
+]
 
 
 @app.command("init")
@@ -64,6 +67,38 @@ def serve(
         typer.echo(f"Witnessing {address} as {vkey}")
 
     serve_witness(home, policy=log_policy, host=host, port=port, ready=ready)
+
+
+@app.command("add-key")
+def add_key(
+    vkey: Annotated[str, typer.Argument(help="The log's new verifier key, from its operator.")],
+    log_policy: LogPolicyOption,
+    as_json: JsonOption = False,
+) -> None:
+    """At the witness: accept a further key of a log that is known, while its keys are rotated.
+
+    What was seen of the log stays; a running witness reads the file again by itself.
+
+    Example: vigil ledger witness add-key VKEY --log-policy log.policy
+    """
+    from governance.witness.known_logs import add_log_key
+
+    show(add_log_key(log_policy, vkey), as_json=as_json)
+
+
+@app.command("retire-key")
+def retire_key(
+    vkey: Annotated[str, typer.Argument(help="The log's old verifier key.")],
+    log_policy: LogPolicyOption,
+    as_json: JsonOption = False,
+) -> None:
+    """At the witness: accept a key of a log no more; it must have another one.
+
+    Example: vigil ledger witness retire-key VKEY --log-policy log.policy
+    """
+    from governance.witness.known_logs import retire_log_key
+
+    show(retire_log_key(log_policy, vkey), as_json=as_json)
 
 
 @app.command("apply")

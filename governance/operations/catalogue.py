@@ -9,7 +9,7 @@ from typing import Any, Final
 from governance.deployment import Deployment
 from governance.errors import NotFound
 from governance.operations.actor import Actor
-from governance.operations.admin import clients, passwords, people, witnesses
+from governance.operations.admin import clients, log_keys, passwords, people, witnesses
 from governance.operations.change import (
     add_dataset,
     change_request,
@@ -44,6 +44,8 @@ _ALL: Final[tuple[Operation[Any, Any], ...]] = (
     clients.LIST_CLIENTS,
     witnesses.APPLY_WITNESSES,
     witnesses.WITNESS_STATUS,
+    log_keys.ROTATE_KEY,
+    log_keys.RETIRE_KEY,
     register_document.REGISTER_DOCUMENT,
     add_dataset.ADD_DATASET,
     add_dataset.LIST_DATASETS,

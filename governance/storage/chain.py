@@ -11,11 +11,12 @@ from typing import Final
 
 from sqlalchemy import Connection
 
+from governance.ledger.core.log_keys import KEY_EVENTS, LOG_CLOSED
 from governance.ledger.core.merkle import Frontier
 from governance.ledger.core.record import Entry, encode_entry, genesis_prev, leaf_hash
 from governance.ledger.store.tables import BodyRow, EntryRow, LogHeadRow, Row
 from governance.storage.bulk import SqlRow, insert_rows
-from governance.storage.errors import StoredOtherwise
+from governance.storage.errors import StoredOtherwise, log_closed
 from governance.storage.fencing import FENCING_KINDS
 from governance.storage.ports import Recorded
 from governance.storage.sealing import Prepared
@@ -111,16 +112,20 @@ class Mark:
     epoch: int
     standing_epoch: int
     last_t_us: int
+    closed: bool
 
 
 class Draft:
     """Entries on top of a head, not yet written."""
 
-    def __init__(self, head: Head) -> None:
+    def __init__(self, head: Head, *, closed: bool = False) -> None:
         self.base = head
+        self.closed = closed
         self.entries: list[SqlRow] = []
         self.bodies: list[SqlRow] = []
         self.leaves: list[bytes] = []
+        # Entries that say something of the log's own keys, or end it: (number, kind, facts).
+        self.key_events: list[tuple[int, str, bytes]] = []
         self.head_leaf = head.head_leaf
         self.epoch = head.epoch
         self.standing_epoch = head.standing_epoch
@@ -137,8 +142,16 @@ class Draft:
         return str(self.entries[0][1]) if self.entries else None
 
     def append(self, prepared: Prepared, *, t_us: int) -> tuple[Recorded, bytes]:
-        """Give the entry its place; return where, and the envelope's bytes."""
+        """Give the entry its place; return where, and the envelope's bytes.
+
+        Raises LogClosed behind the entry that closed the log.
+        """
         seq, event_id, body = self.next_seq, prepared.event_id, prepared.body
+        if self.closed:
+            raise log_closed()
+        if prepared.kind in KEY_EVENTS:
+            self.key_events.append((seq, prepared.kind, prepared.facts))
+            self.closed = prepared.kind == LOG_CLOSED
         env = encode_entry(
             Entry(
                 seq=seq,
@@ -181,12 +194,15 @@ class Draft:
             epoch=self.epoch,
             standing_epoch=self.standing_epoch,
             last_t_us=self.last_t_us,
+            closed=self.closed,
         )
 
     def rewind(self, mark: Mark) -> None:
         """Forget everything after `mark`."""
         del self.entries[mark.entries :]
         del self.leaves[mark.entries :]
+        self.key_events = [one for one in self.key_events if one[0] < self.next_seq]
+        self.closed = mark.closed
         del self.bodies[mark.bodies :]
         self.head_leaf = mark.head_leaf
         self.epoch = mark.epoch

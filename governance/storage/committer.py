@@ -28,7 +28,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Protocol, TypeVar
 
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from sqlalchemy import Connection
 from sqlalchemy.exc import (
     DataError,
@@ -41,7 +40,7 @@ from sqlalchemy.exc import (
 from governance.clock import Clock
 from governance.errors import Conflict
 from governance.ledger.core.canonical import Json
-from governance.ledger.core.checkpoint import Checkpoint, sign_checkpoint
+from governance.ledger.core.checkpoint import Checkpoint
 from governance.ledger.core.errors import LedgerTampered
 from governance.ledger.store.keys import KeyStore
 from governance.ledger.store.live import LiveLog
@@ -64,9 +63,11 @@ from governance.storage.errors import (
     SettingRefused,
     StoredOtherwise,
     audit_unavailable,
+    log_closed,
 )
 from governance.storage.fencing import fenced
 from governance.storage.notes import put_note
+from governance.storage.log_signer import LogSigner
 from governance.storage.ports import CommittedAnswer, PendingAnswer, Unit
 from governance.storage.reader import SqlReader
 from governance.storage.sealing import Sealer
@@ -119,7 +120,7 @@ class Committer:
         database: Path | str,
         live: LiveLog,
         notes: NoteFile,
-        log_key: Ed25519PrivateKey,
+        signer: LogSigner,
         keys: KeyStore,
         clock: Clock,
         epoch: int | None = None,
@@ -134,7 +135,7 @@ class Committer:
         self._exclusive = isinstance(database, Path)
         self._live = live
         self._notes = notes
-        self._log_key = log_key
+        self._signer = signer
         self._keys = keys
         self._clock = clock
         self._guards = guards
@@ -193,6 +194,8 @@ class Committer:
 
         Sealing happens here, in the caller's thread; its refusals are raised here.
         """
+        if self._signer.is_closed:
+            raise log_closed()
         for guard in self._guards:
             guard.check_answers()
         prepared = self._sealer.prepare(
@@ -305,7 +308,8 @@ class Committer:
     def _stage(
         self, connection: Connection, acts: Sequence[QueuedAct], answers: Sequence[QueuedAnswer]
     ) -> Staged:
-        draft = Draft(self._meet(connection))
+        head = self._meet(connection)
+        draft = Draft(head, closed=self._signer.is_closed)
         now_us = self._instant(draft)
         self._store_note(connection)
         done = [(act, *self._act(connection, draft, act, now_us)) for act in acts]
@@ -375,7 +379,7 @@ class Committer:
         wall_us, last_us = self._clock.now_us(), draft.last_t_us
         before_us = last_us if self._wall_us is None else self._wall_us
         now_us = max(wall_us, last_us)
-        if wall_us < before_us - SKEW_US:
+        if wall_us < before_us - SKEW_US and not draft.closed:
             facts: dict[str, Json] = {
                 "actor": "system",
                 "before_us": before_us,
@@ -399,7 +403,7 @@ class Committer:
     def _signed(self) -> bytes:
         tree = self._live.tree
         checkpoint = Checkpoint(origin=self._live.origin, size=tree.size, root=tree.root())
-        return sign_checkpoint(checkpoint, private_key=self._log_key)
+        return self._signer.sign(checkpoint)
 
     # --- after the commit ---------------------------------------------------------------------
 
@@ -410,6 +414,7 @@ class Committer:
         draft = staged.draft
         self._epoch = draft.epoch
         self._live.extend(draft.leaves)
+        self._signer.follow(draft.key_events)
         self._standing_epoch = draft.standing_epoch
         size = self._live.tree.size
         if size == self._live.published_size:

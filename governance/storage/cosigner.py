@@ -24,8 +24,9 @@ from sqlalchemy.exc import SQLAlchemyError
 from governance.clock import Clock
 from governance.errors import GovernanceError
 from governance.ledger.core.errors import LedgerBehind
-from governance.ledger.core.note import VerifierKey
+from governance.ledger.core.policy import Policy
 from governance.ledger.store.anchors import Anchor, anchor_of
+from governance.ledger.store.key_ring import KeyRing
 from governance.ledger.store.live import LiveLog
 from governance.ledger.store.view import LedgerView
 from governance.ledger.store.witnesses import (
@@ -39,7 +40,7 @@ from governance.storage.cosignatures import put_cosignatures
 from governance.storage.errors import AuditUnavailable, audit_unavailable
 from governance.storage.ports import Pen, Unit
 from governance.storage.seats import Seat
-from governance.storage.witnessing import Witnesses, at_once
+from governance.storage.witnessing import Asked, Silent, Witnesses, ask_all, at_once
 
 _log = logging.getLogger(__name__)
 
@@ -92,7 +93,7 @@ class Cosigner:
         self,
         *,
         live: LiveLog,
-        log_key: VerifierKey,
+        ring: KeyRing,
         witnesses: Witnesses,
         clock: Clock,
         seat: Seat,
@@ -100,7 +101,7 @@ class Cosigner:
         """Make a cosigner that `attach` joins to the storage; until then it does no round."""
         self._seat = seat
         self._live = live
-        self._log_key = log_key
+        self._ring = ring
         self._witnesses = witnesses
         self._clock = clock
         self._ledger: LedgerView | None = None
@@ -156,6 +157,14 @@ class Cosigner:
             self._lines = _Lines()
             self._live.anchor(anchor)
         self._take_round()
+
+    def judge_by(self, policy: Policy, anchor: Anchor | None) -> None:
+        """Go on with the same witnesses under a policy that names other keys of the log."""
+        self.configure(replace(self._witnesses, policy=policy), anchor)
+
+    def ask(self) -> tuple[list[Asked], list[Silent]]:
+        """Ask every witness in force what it saw last; return that, and who did not say."""
+        return ask_all(self._witnesses.reachable, keys=self._ring.keys)
 
     def round(self) -> None:
         """Take the newest checkpoint to every witness that has not cosigned it.
@@ -237,7 +246,7 @@ class Cosigner:
 
     def _compare(self, witness: KnownWitness) -> None:
         """Ask what the witness saw; raise LedgerBehind, and stop the pen, where it saw more."""
-        seen = last_seen(witness, origin=self._live.origin, log_key=self._log_key)
+        seen = last_seen(witness, keys=self._ring.keys)
         if seen is not None and seen.size > self._live.tree.size:
             self._store(lambda _unit: None)  # another process of this database may have written
         try:
@@ -256,12 +265,7 @@ class Cosigner:
             lambda unit: put_cosignatures(unit, size=kept.size, note=kept.note, lines=lines)
         )
         cosigned_note = kept.note + "".join(kept.by_witness.values()).encode()
-        anchor = anchor_of(
-            cosigned_note,
-            origin=self._live.origin,
-            log_key=self._log_key,
-            policy=self._witnesses.policy,
-        )
+        anchor = anchor_of(cosigned_note, keys=self._ring.keys, policy=self._witnesses.policy)
         if anchor is not None:
             self._live.anchor(anchor)
 

@@ -12,6 +12,12 @@ class AuditUnavailable(GovernanceError):
     http_status = 503
 
 
+class LogClosed(AuditUnavailable):
+    """The log was closed for ever by its last entry; its successor goes on."""
+
+    code = "ledger.closed"
+
+
 class IdempotencyMismatch(InvalidInput):
     """An idempotency key came again with another request."""
 
@@ -50,6 +56,14 @@ class StoredOtherwise(GovernanceError):
 
     code = "storage.stored_otherwise"
     http_status = 503
+
+
+def log_closed() -> LogClosed:
+    """Return the refusal of everything that would be written behind the last entry of a log."""
+    return LogClosed(
+        "this log was closed: its last entry names the log that succeeds it",
+        next_step="Use the successor's home; what is recorded here can be read and verified.",
+    )
 
 
 def audit_unavailable(why: str) -> AuditUnavailable:

@@ -22,7 +22,7 @@ from governance.ledger.store.tables import LogHeadRow
 from governance.storage.errors import Fenced
 from governance.storage.statement import run
 
-FENCING_KINDS: Final = frozenset({"ledger.policy_changed"})
+FENCING_KINDS: Final = frozenset({"ledger.policy_changed", "log.closed"})
 """Kinds of entries after which every other process has to read the home again."""
 
 _LOCKED: Final = "SELECT epoch FROM log_head WHERE id = 1 FOR UPDATE"

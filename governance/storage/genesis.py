@@ -19,9 +19,11 @@ from governance.errors import Conflict
 from governance.home import Home
 from governance.ledger.core.canonical import Json
 from governance.ledger.core.checkpoint import Checkpoint, sign_checkpoint
-from governance.ledger.core.errors import LedgerTampered
+from governance.ledger.core.errors import LedgerTampered, PolicyRejected
+from governance.ledger.core.log_keys import LogKeys
 from governance.ledger.core.merkle import Frontier
 from governance.ledger.core.note import VerifierKey
+from governance.ledger.core.policy import Policy
 from governance.ledger.store.keys import KeyStore
 from governance.ledger.store.note_file import NoteFile
 from governance.ledger.store.tables import CheckpointRow, Row
@@ -79,22 +81,28 @@ def key_fingerprint(key: Ed25519PublicKey) -> str:
 
 
 def check_genesis(facts: dict[str, Json], home: Home) -> None:
-    """Raise LedgerTampered where the home holds other keys than entry 0 names."""
-    vkey = VerifierKey.of(home.log_key(), name=home.origin).text()
-    for what, says, has in (
-        ("keys/log.pem", facts.get("vkeys"), [vkey]),
-        (
-            "keys/signature.pem",
-            facts.get("signature_key"),
-            key_fingerprint(home.signature_key().public_key()),
-        ),
-    ):
-        if says != has:
-            raise LedgerTampered(f"{what} is not the key that the first entry names", sequence=0)
+    """Raise LedgerTampered where the home holds another signature key than entry 0 names."""
+    if facts.get("signature_key") != key_fingerprint(home.signature_key().public_key()):
+        raise LedgerTampered(
+            "keys/signature.pem is not the key that the first entry names", sequence=0
+        )
 
 
-def check_policy(policy: Json, sequence: int, home: Home) -> None:
-    """Raise LedgerTampered where the file that verifiers pin is not what entry `sequence` says."""
+def check_log_keys(keys: LogKeys, home: Home) -> None:
+    """Raise LedgerTampered where `keys/log.pem` is no key that the entries have in force."""
+    if VerifierKey.of(home.log_key(), name=home.origin) not in keys.in_force:
+        raise LedgerTampered(
+            "keys/log.pem is not the key that this entry has in force", sequence=keys.last_seq
+        )
+
+
+def check_policy(policy: Json, sequence: int, home: Home, keys: LogKeys) -> None:
+    """Raise LedgerTampered where the file that verifiers pin is not what entry `sequence` says.
+
+    The entry itself must name the keys in force, or verifiers would trust another log's.
+    """
+    if isinstance(policy, str) and _log_keys(policy, home.origin) != keys.in_force:
+        raise LedgerTampered("it states other keys than the log has in force", sequence=sequence)
     try:
         found = home.policy_path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
@@ -103,6 +111,13 @@ def check_policy(policy: Json, sequence: int, home: Home) -> None:
         raise LedgerTampered(
             f"{home.policy_path.name} is not the policy that this entry states", sequence=sequence
         )
+
+
+def _log_keys(policy: str, origin: str) -> tuple[VerifierKey, ...]:
+    try:
+        return Policy.parse(policy.encode()).log_keys(origin)
+    except PolicyRejected:
+        return ()
 
 
 def _signed(home: Home, frontier: Frontier) -> bytes:

@@ -22,12 +22,13 @@ from governance.adapters.key_store import FileKeyStore
 from governance.adapters.witness_client import HttpWitness
 from governance.clock import Clock
 from governance.home import SQLITE, Home, OwnerLock
-from governance.ledger.core.checkpoint import VerifiedCheckpoint, open_checkpoint
+from governance.ledger.core.checkpoint import VerifiedCheckpoint
 from governance.ledger.core.errors import LedgerTampered, NoteRejected
+from governance.ledger.core.log_keys import LogKeys
 from governance.ledger.core.merkle import Tree
-from governance.ledger.core.note import VerifierKey
 from governance.ledger.core.record import decode_entry, genesis_prev
 from governance.ledger.core.verify import verify_chain
+from governance.ledger.store.key_ring import KeyRing
 from governance.ledger.store.keys import KeyStore
 from governance.ledger.store.live import LiveLog
 from governance.ledger.store.note_file import NoteFile, largest_note
@@ -41,7 +42,9 @@ from governance.storage.cosigner import Cosigner
 from governance.storage.counts import RecordCounts, Window, count_records
 from governance.storage.engine import reader_engine, writer_engine
 from governance.storage.fencing import epoch_at_start
-from governance.storage.genesis import write_genesis
+from governance.storage.genesis import check_log_keys, write_genesis
+from governance.storage.key_history import read_log_keys
+from governance.storage.log_signer import LogSigner, settle_key_files
 from governance.storage.ports import Reader
 from governance.storage.reader import reader_factory
 from governance.storage.rebuild import RebuildReport, rebuild_check
@@ -116,10 +119,12 @@ def open_storage(
         engine, epoch = _checked_engine(home, stack)
         keys = FileKeyStore(home.keys_dir)
         stack.callback(keys.close)
-        log_key = home.log_key()
-        vkey = VerifierKey.of(log_key, name=home.origin)
-        live, in_force, witnesses = _compared(engine, home, vkey, reach)
-        cosigner = Cosigner(live=live, log_key=vkey, witnesses=witnesses, clock=clock, seat=seat)
+        ring = KeyRing(read_log_keys(engine, home.origin))
+        live, in_force, witnesses = _compared(engine, home, ring.keys, reach)
+        settle_key_files(home, ring.keys)
+        check_log_keys(ring.keys, home)
+        signer = LogSigner(home, ring)
+        cosigner = Cosigner(live=live, ring=ring, witnesses=witnesses, clock=clock, seat=seat)
         rebuild = partial(rebuild_check, engine, home=home, keys=keys)
 
         def everything() -> None:
@@ -137,7 +142,7 @@ def open_storage(
             database=home.database,
             live=live,
             notes=NoteFile(home.checkpoints_log),
-            log_key=log_key,
+            signer=signer,
             keys=keys,
             clock=clock,
             epoch=epoch,
@@ -148,7 +153,7 @@ def open_storage(
             engine=engine,
             live=live,
             keys=keys,
-            vkey=vkey,
+            ring=ring,
             policy_text=in_force.text,
             notes_path=home.checkpoints_log,
             refresh=lambda: pen.commit(lambda _unit: None),
@@ -193,13 +198,13 @@ def inspect_storage(home: Home) -> Iterator[Inspected]:
         schema.check(engine)
         keys = FileKeyStore(home.keys_dir)
         stack.callback(keys.close)
-        vkey = VerifierKey.of(home.log_key(), name=home.origin)
-        live = _derive(engine, home, vkey)
+        ring = KeyRing(read_log_keys(engine, home.origin))
+        live = _derive(engine, home, ring.keys)
         ledger = LedgerView(
             engine=engine,
             live=live,
             keys=keys,
-            vkey=vkey,
+            ring=ring,
             policy_text=policy_in_force(engine).text,
             notes_path=home.checkpoints_log,
             refresh=lambda: None,
@@ -210,6 +215,17 @@ def inspect_storage(home: Home) -> Iterator[Inspected]:
             rebuild=lambda: rebuild_check(engine, home=home, keys=keys),
             count=lambda window: count_records(engine, window=window),
         )
+
+
+def stored_log_keys(home: Home) -> LogKeys:
+    """Return the log's keys as the stored entries state them; raise LedgerTampered."""
+    if home.is_sqlite and not home.database_path.exists():
+        raise LedgerTampered(f"{home.database_path.name} is missing from the home")
+    engine = reader_engine(home.database)
+    try:
+        return read_log_keys(engine, home.origin)
+    finally:
+        engine.dispose()
 
 
 def _populate(home: Home, clock: Clock) -> None:
@@ -250,7 +266,7 @@ def _settle(home: Home) -> None:
 
 
 def _compared(
-    engine: Engine, home: Home, vkey: VerifierKey, reach: Reach
+    engine: Engine, home: Home, keys: LogKeys, reach: Reach
 ) -> tuple[LiveLog, PolicyInForce, Witnesses]:
     """Build the tree, hold it against what the witnesses saw, and find the policy in force.
 
@@ -258,23 +274,23 @@ def _compared(
     longer than what they saw, and never shorter.
     """
     known = configured_witnesses(home, reach)
-    seen, silent = ask_all(known, origin=home.origin, log_key=vkey)
-    live = _derive(engine, home, vkey)
-    compare_at_start(home, seen, silent, live.tree)
+    seen, silent = ask_all(known, keys=keys)
+    live = _derive(engine, home, keys)
     in_force = policy_in_force(engine)
+    compare_at_start(home, seen, silent, live.tree, in_force.policy)
     finish_policy_change(home, in_force)
     return live, in_force, witnesses_in_force(home, in_force.policy, known)
 
 
-def _derive(engine: Engine, home: Home, vkey: VerifierKey) -> LiveLog:
+def _derive(engine: Engine, home: Home, keys: LogKeys) -> LiveLog:
     """Build the tree from one snapshot, against every checkpoint that this home still has."""
     tree = Tree()
     # The file first: a server that runs beside us may append to it while the snapshot is read.
-    in_file = largest_note(home.checkpoints_log, origin=home.origin, keys=[vkey])
+    in_file = largest_note(home.checkpoints_log, keys=keys)
     if in_file is None:
         raise LedgerTampered(f"{home.checkpoints_log.name} is gone, or holds no whole note")
     with engine.connect() as connection, connection.begin():
-        stored = _last_stored(connection, home.origin, vkey)
+        stored = _last_stored(connection, keys)
         anchors = [in_file, stored]
         envelopes = select(_ENTRY.c.env, _ENTRY.c.leaf).order_by(_ENTRY.c.seq)
         with streamed(connection, envelopes) as rows:
@@ -298,13 +314,13 @@ def _derive(engine: Engine, home: Home, vkey: VerifierKey) -> LiveLog:
     return live
 
 
-def _last_stored(connection: Connection, origin: str, vkey: VerifierKey) -> VerifiedCheckpoint:
+def _last_stored(connection: Connection, keys: LogKeys) -> VerifiedCheckpoint:
     query = select(_CHECKPOINT).order_by(_CHECKPOINT.c.size.desc()).limit(1)
     row = connection.execute(query).first()
     if row is None or connection.execute(_FIRST).first() is None:
         raise LedgerTampered("signed checkpoints are gone from the database")
     try:
-        opened = open_checkpoint(row.note.encode(), origin=origin, keys=[vkey])
+        opened = keys.open(row.note.encode())
     except NoteRejected as error:
         raise LedgerTampered(
             f"the stored checkpoint of size {row.size} is not what the log signed",

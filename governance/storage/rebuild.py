@@ -24,7 +24,9 @@ from governance.ledger.core import canonical
 from governance.ledger.core.body_cipher import SealedBody, unseal
 from governance.ledger.core.canonical import Json
 from governance.ledger.core.errors import BodyUnreadable, LedgerTampered, NotCanonical
+from governance.ledger.core.log_keys import LogKeys
 from governance.ledger.core.progress import UNWATCHED, Watch
+from governance.ledger.core.record import decode_entry
 from governance.ledger.store.keys import KeyDestroyed, KeyStore, KeyUnknown
 from governance.ledger.store.streaming import streamed
 from governance.ledger.store.tables import BlobRow, BodyRow, EntryRow, Row
@@ -32,7 +34,8 @@ from governance.registry.records import ServiceClient, Signature
 from governance.storage import schema
 from governance.storage.bulk import SqlRow
 from governance.storage.chain import read_head
-from governance.storage.genesis import check_genesis, check_policy
+from governance.storage.genesis import check_genesis, check_log_keys, check_policy
+from governance.storage.key_history import NEEDLES, VKEYS
 from governance.storage.ports import OutcomeRow
 from governance.storage.private_tables import OutcomeTableRow
 from governance.storage.projection import (
@@ -136,7 +139,8 @@ def rebuild_check(
         repeats = compare_idempotency(connection)
         _compare_head(connection, counted)
         folded.verify_signatures(home.signature_key().public_key())
-        check_policy(*counted.policy, home)
+        check_log_keys(counted.log_keys(), home)
+        check_policy(*counted.policy, home, counted.log_keys())
         schema.check_triggers(connection)
     tables = {table: len(rows) for table, rows in folded.rows.items()}
     tables |= {"blob": blobs, "outcome": outcomes, "idempotency": repeats, **beside}
@@ -157,14 +161,23 @@ class _Counted:
     blobs: dict[str, tuple[str, int, int]] = field(default_factory=dict)
     credentials: Credentials = field(default_factory=Credentials)
     policy: tuple[Json, int] = (None, 0)
+    keys: LogKeys | None = None
+
+    def log_keys(self) -> LogKeys:
+        if self.keys is None:
+            raise LedgerTampered("the first entry is missing", sequence=0)
+        return self.keys
 
     def add(self, row: RowMapping, folded: _Folded, home: Home) -> None:
         seq, facts = row["seq"], _facts(row["facts"], row["seq"])
         if self.entries == 0:
             check_genesis(facts, home)
             self.policy = facts.get("policy"), seq
+            self.keys = LogKeys.begin(home.origin, facts.get(VKEYS))
         elif _CHANGES_POLICY in row["env"]:
             self.policy = facts.get("new"), seq
+        elif any(needle in row["env"] for needle in NEEDLES):
+            self.keys = self.log_keys().after(seq, decode_entry(row["env"]).kind, facts)
         self.entries += 1
         self.credentials.add(row["env"], facts, seq)
         changes = facts.get("changes")

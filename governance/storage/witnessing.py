@@ -10,7 +10,8 @@ from typing import Final, TypeVar
 
 from governance.clock import MICROSECONDS
 from governance.home import Home, HomeInvalid
-from governance.ledger.core.errors import NoteRejected
+from governance.ledger.core.errors import LedgerBehind, NoteRejected
+from governance.ledger.core.log_keys import LogKeys
 from governance.ledger.core.merkle import Tree
 from governance.ledger.core.note import VerifierKey
 from governance.ledger.core.policy import Policy
@@ -18,6 +19,7 @@ from governance.ledger.core.witness import SeenCheckpoint
 from governance.ledger.store.witnesses import (
     KnownWitness,
     WitnessDoor,
+    WitnessSawOtherKey,
     WitnessUnreachable,
     compare,
     last_seen,
@@ -75,13 +77,13 @@ def witnesses_in_force(home: Home, policy: Policy, known: Iterable[KnownWitness]
 
 
 def ask_all(
-    witnesses: Iterable[KnownWitness], *, origin: str, log_key: VerifierKey
+    witnesses: Iterable[KnownWitness], *, keys: LogKeys
 ) -> tuple[list[Asked], list[Silent]]:
     """Ask every witness what it saw last; return what was seen, and who did not say."""
 
     def ask(one: KnownWitness) -> SeenCheckpoint | WitnessUnreachable | None:
         try:
-            return last_seen(one, origin=origin, log_key=log_key)
+            return last_seen(one, keys=keys)
         except WitnessUnreachable as error:
             return error
 
@@ -100,15 +102,23 @@ def compare_at_start(
     seen: list[Asked],
     silent: list[Silent],
     tree: Tree,
+    policy: Policy,
 ) -> None:
     """Raise LedgerBehind where a witness saw more, WitnessUnreachable where nobody could be asked.
 
     The answers were asked for before the tree was read, so another process that writes meanwhile
-    can only have made the tree longer. A start at which no witness answers is allowed unless
-    `start_unanswered` forbids it, and the first round compares.
+    can only have made the tree longer. What witnesses cosigned under a key of the log that we do
+    not know counts where they are a quorum: the storage is from before a rotation. A start at which
+    no witness answers is allowed unless `start_unanswered` forbids it; the first round compares.
     """
     for witness, last in seen:
         compare(witness, last, tree)
+    strange = [(one, error) for one, error in silent if isinstance(error, WitnessSawOtherKey)]
+    if strange and policy.quorum is not None and policy.satisfied(one.key for one, _ in strange):
+        raise LedgerBehind(
+            "a quorum of witnesses has cosigned this log under a key that the storage does not "
+            f"know, up to {max(error.size for _, error in strange)} entries"
+        )
     for _witness, error in silent:
         _log.warning("started without comparing: %s", error)
     if silent and not seen and not home.config.witnessing.start_unanswered:

@@ -14,9 +14,9 @@ import uvicorn
 
 from governance.clock import Clock, SystemClock
 from governance.errors import GovernanceError
-from governance.ledger.core.policy import Policy
 from governance.ledger.core.witness import ADD_CHECKPOINT, MAX_REQUEST_BYTES
 from governance.witness.home import open_witness
+from governance.witness.known_logs import KnownLogs
 from governance.witness.store import SeenStore, WitnessStoreFailed
 from governance.witness.witness import Reply, Witness
 
@@ -38,12 +38,18 @@ class WitnessAddressInUse(GovernanceError):
     http_status = 503
 
 
-def witness_app(witness: Witness) -> App:
-    """Return the ASGI application of a witness."""
+def witness_app(witness: Witness, logs: KnownLogs | None = None) -> App:
+    """Return the ASGI application of a witness; `logs` is the file that says whose, if it may move.
+
+    The file is read again where it changed, so a log's new key needs no restart.
+    """
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return
+        changed = None if logs is None else logs.changed()
+        if changed is not None:
+            witness.know(changed)
         reply = await _reply(witness, scope["method"], scope["path"], receive)
         headers = [(b"content-length", str(len(reply.body)).encode())]
         if reply.status != 204:
@@ -105,10 +111,11 @@ def serve_witness(
     PolicyRejected, WitnessStoreFailed or WitnessAddressInUse before anything is served.
     """
     home = open_witness(root)
+    logs = KnownLogs(policy)
     witness = Witness(
         home=home,
         store=SeenStore(home.database_path),
-        policy=Policy.parse(policy.read_bytes()),
+        policy=logs.policy,
         clock=clock or SystemClock(),
     )
     try:
@@ -120,7 +127,7 @@ def serve_witness(
         ) from error
     with contextlib.closing(listening):
         ready(home.vkey.text(), f"http://{host}:{listening.getsockname()[1]}")
-        _uvicorn(witness_app(witness)).run(sockets=[listening])
+        _uvicorn(witness_app(witness, logs)).run(sockets=[listening])
 
 
 def _uvicorn(app: App) -> uvicorn.Server:

@@ -53,8 +53,12 @@ class Witness:
         self._name = home.vkey.name
         self._key = home.key
         self._store = store
-        self._policy = policy
         self._clock = clock
+        self.know(policy)
+
+    def know(self, policy: Policy) -> None:
+        """Go on with another policy: a log's keys come and go, what was seen of it stays."""
+        self._policy = policy
         self._origins = {sha256(log.name.encode()).hexdigest(): log.name for log in policy.logs}
 
     def add_checkpoint(self, body: bytes) -> Reply:

@@ -12,9 +12,16 @@ from governance.storage import private
 from governance.storage.ports import Unit
 
 
-def know(deployment: Deployment, person: str, *, roles: list[Role], scopes: list[Scope]) -> None:
+def know(
+    deployment: Deployment,
+    person: str,
+    *,
+    roles: list[Role],
+    scopes: list[Scope],
+    password: str = "never typed",
+) -> None:
     """Record the person with every one of the roles over every one of the scopes."""
-    hashed = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1).hash("never typed")
+    hashed = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1).hash(password)
 
     def write(unit: Unit) -> None:
         known = Person(

@@ -96,9 +96,21 @@ class VerifiedCheckpoint:
         return self.checkpoint.root
 
 
-def sign_checkpoint(checkpoint: Checkpoint, *, private_key: Ed25519PrivateKey) -> bytes:
-    """Return the signed note of `checkpoint`; the key's name is the origin."""
-    return sign(checkpoint.text(), name=checkpoint.origin, private_key=private_key)
+def sign_checkpoint(
+    checkpoint: Checkpoint,
+    *,
+    private_key: Ed25519PrivateKey,
+    also: Iterable[Ed25519PrivateKey] = (),
+) -> bytes:
+    """Return the signed note of `checkpoint`; the key's name is the origin.
+
+    `also` are further keys of the log, each with a line of its own (a key rotation).
+    """
+    text = checkpoint.text()
+    note = sign(text, name=checkpoint.origin, private_key=private_key)
+    for key in also:
+        note += sign(text, name=checkpoint.origin, private_key=key)[len(text.encode()) + 1 :]
+    return note
 
 
 def open_checkpoint(note: bytes, *, origin: str, keys: Iterable[VerifierKey]) -> VerifiedCheckpoint:

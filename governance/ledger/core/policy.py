@@ -135,6 +135,19 @@ def compose_policy(*, log: VerifierKey, witnesses: Sequence[Member], quorum: int
     return text
 
 
+def with_log_keys(text: str, keys: Iterable[VerifierKey]) -> str:
+    """Return the policy with these keys of the log, one or several; nothing else of it changes.
+
+    Raises PolicyRejected where the text is no policy, or a key stands in it as a witness's.
+    """
+    Policy.parse(text.encode())
+    rest = [line for line in text.splitlines() if _BLANK.split(line.strip(" \t"))[0] != "log"]
+    lines = [*(f"log {key.text()}" for key in keys), *rest]
+    changed = "\n".join(lines) + "\n"
+    Policy.parse(changed.encode())
+    return changed
+
+
 @dataclass(slots=True)
 class _Draft:
     """A policy while its lines are read."""

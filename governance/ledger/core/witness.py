@@ -17,14 +17,15 @@ our own checkpoint, or the log's own signature under a checkpoint that it shows.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Final
 
-from governance.ledger.core.checkpoint import VerifiedCheckpoint, open_checkpoint
+from governance.ledger.core.checkpoint import VerifiedCheckpoint
 from governance.ledger.core.encoding import base64_text, decimal, hash_base64
 from governance.ledger.core.errors import WitnessMessageRejected
+from governance.ledger.core.log_keys import LogKeys
 from governance.ledger.core.merkle import MAX_PROOF_HASHES
 from governance.ledger.core.note import (
     MAX_NOTE_BYTES,
@@ -145,15 +146,13 @@ def parse_cosignatures(raw: bytes, *, checkpoint: bytes, key: VerifierKey) -> tu
     return lines
 
 
-def open_seen(
-    note: bytes, *, origin: str, log_keys: Iterable[VerifierKey], witness: VerifierKey
-) -> SeenCheckpoint:
+def open_seen(note: bytes, *, keys: LogKeys, witness: VerifierKey) -> SeenCheckpoint:
     """Return the checkpoint that a witness showed; raise NoteRejected or WitnessMessageRejected.
 
     Both must have signed: the log, or the witness could invent a history; the witness, or anybody
     on the way could show an older one in its name.
     """
-    checkpoint = open_checkpoint(note, origin=origin, keys=[*log_keys, witness])
+    checkpoint = keys.open(note, also=[witness])
     times = [
         signature.time_s
         for signature in checkpoint.signatures

@@ -14,8 +14,9 @@ from typing import Any
 
 from sqlalchemy import Connection, RowMapping, Select, func, select
 
-from governance.ledger.core.checkpoint import VerifiedCheckpoint, open_checkpoint
+from governance.ledger.core.checkpoint import VerifiedCheckpoint
 from governance.ledger.core.errors import LedgerTampered, NoteRejected
+from governance.ledger.core.log_keys import LogKeys
 from governance.ledger.core.merkle import Tree
 from governance.ledger.core.note import COSIGNATURE_V1, VerifierKey
 from governance.ledger.core.policy import Policy
@@ -40,12 +41,12 @@ def witness_id(key: VerifierKey) -> str:
     return f"{key.name}+{key.key_id.hex()}"
 
 
-def anchor_of(note: bytes, *, origin: str, log_key: VerifierKey, policy: Policy) -> Anchor | None:
+def anchor_of(note: bytes, *, keys: LogKeys, policy: Policy) -> Anchor | None:
     """Return the checkpoint as an anchor where its cosigners form the quorum, else None.
 
     A policy without a quorum anchors nothing: nobody outside has seen the log. Raises NoteRejected.
     """
-    opened = open_checkpoint(note, origin=origin, keys=[log_key, *policy.witness_keys()])
+    opened = keys.open(note, also=policy.witness_keys())
     if policy.quorum is None or not policy.satisfied(_cosigners(opened)):
         return None
     return Anchor(size=opened.size, note=note)
@@ -55,8 +56,7 @@ def anchor_of(note: bytes, *, origin: str, log_key: VerifierKey, policy: Policy)
 class StoredAnchors:
     """The stored cosignatures as one reader judges them: by his policy, over his tree."""
 
-    origin: str
-    log_key: VerifierKey
+    keys: LogKeys
     policy: Policy
     tree: Tree
 
@@ -96,9 +96,8 @@ class StoredAnchors:
                 yield size, (together[0]["note"] + "".join(lines)).encode()
 
     def _checked(self, size: int, note: bytes) -> VerifiedCheckpoint:
-        keys = [self.log_key, *self.policy.witness_keys()]
         try:
-            opened = open_checkpoint(note, origin=self.origin, keys=keys)
+            opened = self.keys.open(note, also=self.policy.witness_keys())
         except NoteRejected as error:
             raise LedgerTampered(
                 f"the stored cosignatures of size {size} are not what was signed",

@@ -20,9 +20,9 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
-from governance.ledger.core.checkpoint import VerifiedCheckpoint, open_checkpoint
+from governance.ledger.core.checkpoint import VerifiedCheckpoint
 from governance.ledger.core.errors import LedgerTampered, NoteRejected
-from governance.ledger.core.note import VerifierKey
+from governance.ledger.core.log_keys import LogKeys
 
 _TAIL_BYTES: Final = 64 * 1024
 _ROTATE_BYTES: Final = 64 * 1024 * 1024
@@ -83,20 +83,17 @@ class NoteFile:
         return os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o644)
 
 
-def largest_note(
-    path: Path, *, origin: str, keys: Iterable[VerifierKey]
-) -> VerifiedCheckpoint | None:
+def largest_note(path: Path, *, keys: LogKeys) -> VerifiedCheckpoint | None:
     """Return the checkpoint of the largest whole note in the file's tail, None without one.
 
-    Raises LedgerTampered for a whole note that the log did not sign.
+    Raises LedgerTampered for a whole note that no key of its size signed.
     """
     try:
         tail = b"\n" + _tail(path)
     except FileNotFoundError:
         return None
-    known = tuple(keys)
     try:
-        opened = [open_checkpoint(note, origin=origin, keys=known) for note in _notes(tail, origin)]
+        opened = [keys.open(note) for note in _notes(tail, keys.origin)]
     except NoteRejected as error:
         raise LedgerTampered(f"{path.name} holds a note that the log did not sign") from error
     return max(opened, key=lambda checkpoint: checkpoint.size, default=None)

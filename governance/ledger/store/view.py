@@ -14,10 +14,10 @@ from governance.errors import NotFound
 from governance.ledger.core import canonical
 from governance.ledger.core.body_cipher import SealedBody, unseal
 from governance.ledger.core.canonical import Json
-from governance.ledger.core.checkpoint import VerifiedCheckpoint, open_checkpoint
+from governance.ledger.core.checkpoint import VerifiedCheckpoint
 from governance.ledger.core.errors import LedgerTampered, NotCanonical, NoteRejected
+from governance.ledger.core.log_keys import LogKeys
 from governance.ledger.core.merkle import Tree
-from governance.ledger.core.note import VerifierKey
 from governance.ledger.core.policy import Policy
 from governance.ledger.core.progress import UNWATCHED, Watch
 from governance.ledger.core.proof import TlogProof
@@ -26,6 +26,7 @@ from governance.ledger.core.record import decode_entry
 from governance.ledger.core.verify import StoredEntry, VerifiedLog, verify_log
 from governance.ledger.store.anchors import Anchor, StoredAnchors, largest_cosigned
 from governance.ledger.store.checkpoints import StoredCheckpoints
+from governance.ledger.store.key_ring import KeyRing
 from governance.ledger.store.keys import KeyDestroyed, KeyStore, KeyUnknown
 from governance.ledger.store.live import LiveLog
 from governance.ledger.store.note_file import largest_note
@@ -74,18 +75,17 @@ class LedgerView:
         engine: Engine,
         live: LiveLog,
         keys: KeyStore,
-        vkey: VerifierKey,
+        ring: KeyRing,
         policy_text: str,
         notes_path: Path,
         refresh: Callable[[], None],
     ) -> None:
         self.origin = live.origin
-        self.vkey = vkey.text()
         self.policy_text = policy_text
         self._engine = engine
         self._live = live
         self._keys = keys
-        self._log_key = vkey
+        self._ring = ring
         self._notes_path = notes_path
         self._refresh = refresh
         self.tiles = LedgerTiles(engine=engine, live=live, open_body=self._open)
@@ -176,8 +176,8 @@ class LedgerView:
         One snapshot is read once, in order. Bodies are decrypted and compared; a body without a
         key is accepted only where a later entry says that it was erased.
         """
-        newest = [open_checkpoint(self._live.note, origin=self.origin, keys=[self._log_key])]
-        in_file = largest_note(self._notes_path, origin=self.origin, keys=[self._log_key])
+        newest = [self.log_keys.open(self._live.note)]
+        in_file = largest_note(self._notes_path, keys=self.log_keys)
         if in_file is None:
             raise LedgerTampered(f"{self._notes_path.name} is gone, or holds no whole note")
         newest.append(in_file)
@@ -193,6 +193,16 @@ class LedgerView:
             self._check_checkpoints(connection, verified, watch)
             self._anchors().check(connection, watch=watch)
         return verified
+
+    @property
+    def log_keys(self) -> LogKeys:
+        """The keys of the log, each with the sizes that it may sign."""
+        return self._ring.keys
+
+    @property
+    def vkey(self) -> str:
+        """The newest key of the log, for verifiers."""
+        return self.log_keys.newest.text()
 
     @property
     def policy(self) -> Policy:
@@ -229,8 +239,7 @@ class LedgerView:
 
     def _anchors(self) -> StoredAnchors:
         return StoredAnchors(
-            origin=self.origin,
-            log_key=self._log_key,
+            keys=self.log_keys,
             policy=self.policy,
             tree=self._live.tree,
         )
@@ -263,7 +272,7 @@ class LedgerView:
 
     def _opened(self, size: int, note: str) -> VerifiedCheckpoint:
         try:
-            opened = open_checkpoint(note.encode(), origin=self.origin, keys=[self._log_key])
+            opened = self.log_keys.open(note.encode())
         except NoteRejected as error:
             raise LedgerTampered(
                 f"the stored checkpoint of size {size} is not what the log signed",

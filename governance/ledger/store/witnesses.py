@@ -11,9 +11,11 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from governance.errors import GovernanceError
+from governance.ledger.core.checkpoint import Checkpoint
 from governance.ledger.core.errors import LedgerBehind, NoteRejected, WitnessMessageRejected
+from governance.ledger.core.log_keys import LogKeys
 from governance.ledger.core.merkle import Tree
-from governance.ledger.core.note import VerifierKey
+from governance.ledger.core.note import VerifierKey, open_note
 from governance.ledger.core.witness import (
     SIZE_TYPE,
     SeenCheckpoint,
@@ -39,6 +41,20 @@ class WitnessUnreachable(GovernanceError):
 
     code = "witness.unreachable"
     http_status = 503
+
+
+class WitnessSawOtherKey(WitnessUnreachable):
+    """A witness cosigned a checkpoint of this log that no key signed which the storage knows.
+
+    One witness could have invented it. A quorum has not: then the storage is from before a rotation
+    of the log's key. `size` is what the checkpoint says.
+    """
+
+    code = "witness.saw_other_key"
+
+    def __init__(self, message: str, *, size: int, next_step: str) -> None:
+        super().__init__(message, next_step=next_step)
+        self.size = size
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,20 +93,38 @@ class KnownWitness:
         return witness_id(self.key)
 
 
-def last_seen(witness: KnownWitness, *, origin: str, log_key: VerifierKey) -> SeenCheckpoint | None:
+def last_seen(witness: KnownWitness, *, keys: LogKeys) -> SeenCheckpoint | None:
     """Return what the witness cosigned last of the log, None where it has seen nothing yet.
 
     Raises WitnessUnreachable where it does not answer, or shows what it cannot have cosigned.
     """
-    answer = witness.door.seen(origin)
+    answer = witness.door.seen(keys.origin)
     if answer.status == _NO_CONTENT:
         return None
     if answer.status != _OK:
         raise refused(witness, answer.status)
     try:
-        return open_seen(answer.body, origin=origin, log_keys=[log_key], witness=witness.key)
+        return open_seen(answer.body, keys=keys, witness=witness.key)
     except (NoteRejected, WitnessMessageRejected) as error:
-        raise _not_a_witness(witness, error) from error
+        raise _other_key(witness, answer.body, keys) or _not_a_witness(witness, error) from error
+
+
+def _other_key(witness: KnownWitness, note: bytes, keys: LogKeys) -> WitnessSawOtherKey | None:
+    """Return the finding where the witness did cosign it, and no key that we know signed it."""
+    try:
+        opened = open_note(note, [witness.key])
+        checkpoint = Checkpoint.parse(opened.text)
+    except NoteRejected:
+        return None
+    if checkpoint.origin != keys.origin or checkpoint.size < 1:
+        return None
+    return WitnessSawOtherKey(
+        f"witness {witness.name} cosigned {checkpoint.size} entries under a key of the log that "
+        "this storage does not know",
+        size=checkpoint.size,
+        next_step="Ask its operator whether the log's key was rotated; a storage from before that "
+        "must not go on.",
+    )
 
 
 def compare(witness: KnownWitness, seen: SeenCheckpoint | None, tree: Tree) -> None:

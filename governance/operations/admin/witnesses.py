@@ -14,6 +14,7 @@ from change_control.scope import Scope
 from governance.adapters.witness_client import HttpWitness
 from governance.deployment import Deployment
 from governance.home import Home
+from governance.ledger.core.policy import with_log_keys
 from governance.operations.actor import Actor
 from governance.operations.operation import Operation, Request, Result
 from governance.storage.trust import CHANGED_FROM, CHANGED_TO, POLICY_CHANGED
@@ -69,7 +70,8 @@ def apply_witnesses(
     )
     home = Home.open(deployment.home.root)  # as it is now, not as it was when we started
     known = configured_witnesses(home, HttpWitness)
-    before, text = deployment.ledger.policy_text, home.configured_policy()
+    before = deployment.ledger.policy_text
+    text = with_log_keys(home.configured_policy(), deployment.ledger.log_keys.in_force)
     seq = None
     if text != before:
         recorded = deployment.pen.commit(

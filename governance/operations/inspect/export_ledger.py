@@ -13,10 +13,10 @@ from typing import Final
 
 from governance.errors import Conflict
 from governance.home import Home
-from governance.ledger.core.checkpoint import Checkpoint, open_checkpoint
+from governance.ledger.core.checkpoint import Checkpoint
 from governance.ledger.core.errors import LedgerTampered
 from governance.ledger.core.manifest import Manifest
-from governance.ledger.core.note import MAX_NOTE_BYTES, VerifierKey
+from governance.ledger.core.note import MAX_NOTE_BYTES
 from governance.ledger.core.policy import MAX_POLICY_BYTES, Policy
 from governance.ledger.core.tiles import (
     BUNDLES,
@@ -75,11 +75,10 @@ def export_ledger(ledger: LedgerView, folder: Path, *, bodies: bool = False) -> 
     Raises ForeignExport for a folder of something else, LedgerTampered where the log no longer
     leads to the folder's checkpoint.
     """
-    key = VerifierKey.parse(ledger.vkey)
     with writing(folder) as writer:
-        before = _before(writer, ledger, key)
+        before = _before(writer, ledger)
         note = _note(ledger, before)
-        opened = open_checkpoint(note, origin=ledger.origin, keys=[key])
+        opened = ledger.log_keys.open(note)
         bodies = bodies or (folder / "tile" / "bodies").is_dir()
         export = _Export(writer, ledger.tiles, before=before, size=opened.size)
         export.small(POLICY, ledger.policy_text.encode())
@@ -101,19 +100,20 @@ def export_ledger(ledger: LedgerView, folder: Path, *, bodies: bool = False) -> 
     )
 
 
-def _before(writer: ExportWriter, ledger: LedgerView, key: VerifierKey) -> int:
+def _before(writer: ExportWriter, ledger: LedgerView) -> int:
     """Return the size of the folder's checkpoint, 0 without one; refuse what is not ours."""
     policy = writer.read(POLICY, limit=MAX_POLICY_BYTES)
     if policy is None:
         if any(path.name != ".drafts" for path in writer.root.iterdir()):
             raise ForeignExport("the folder is not empty and not an export", next_step=_CHOOSE)
         return 0
-    if key not in Policy.parse(policy).log_keys(ledger.origin):
+    known = Policy.parse(policy).log_keys(ledger.origin)
+    if not any(span.key in known for span in ledger.log_keys.spans):
         raise ForeignExport("the folder is the export of another log", next_step=_CHOOSE)
     note = writer.read(CHECKPOINT, limit=MAX_NOTE_BYTES)
     if note is None:
         return 0
-    opened = open_checkpoint(note, origin=ledger.origin, keys=[key])
+    opened = ledger.log_keys.open(note)
     _same(ledger, opened.checkpoint)
     return opened.size
 
@@ -121,13 +121,19 @@ def _before(writer: ExportWriter, ledger: LedgerView, key: VerifierKey) -> int:
 def _note(ledger: LedgerView, before: int) -> bytes:
     """Return the checkpoint to export under; it never goes back behind the folder's."""
     anchor, last = ledger.stored_anchor(), ledger.checkpoint().encode()
-    if anchor is not None and anchor.size >= before:
+    if anchor is not None and anchor.size >= before and _accepted(ledger, anchor.note):
         return anchor.note
     if not last:
         raise Conflict(
             "the log has no checkpoint yet", next_step="Start the server once: it signs the first."
         )
     return last
+
+
+def _accepted(ledger: LedgerView, note: bytes) -> bool:
+    """Return whether a reader of today's policy accepts the note: its key may be retired since."""
+    in_force = ledger.policy.log_keys(ledger.origin)
+    return any(one.key in in_force for one in ledger.log_keys.open(note).signatures)
 
 
 def _same(ledger: LedgerView, exported: Checkpoint) -> None:

@@ -7,7 +7,6 @@ from pathlib import Path
 from governance.adapters.witness_client import HttpWitness
 from governance.errors import InvalidInput
 from governance.home import Home
-from governance.ledger.core.note import VerifierKey
 from governance.ledger.store.view import LedgerView
 from governance.ledger.store.witnesses import compare
 from governance.operations.inspect.reconcile import in_short, reconciled
@@ -17,7 +16,7 @@ from governance.operations.inspect.verify_ledger import (
     report_on,
 )
 from governance.operations.operation import Result
-from governance.storage.open import inspect_storage
+from governance.storage.open import inspect_storage, stored_log_keys
 from governance.storage.witnessing import Asked, Silent, ask_all, configured_witnesses
 
 
@@ -53,8 +52,7 @@ def _ask(home: Home) -> tuple[list[Asked], list[Silent]]:
             "no witness is configured, so there is nobody to ask",
             next_step="Name witnesses in vigil.toml: docs/guides/run-a-witness.md.",
         )
-    log_key = VerifierKey.of(home.log_key(), name=home.origin)
-    seen, silent = ask_all(witnesses, origin=home.origin, log_key=log_key)
+    seen, silent = ask_all(witnesses, keys=stored_log_keys(home))
     if not seen:
         raise silent[0][1]
     return seen, silent

@@ -198,12 +198,12 @@ def test_one_colluding_witness_is_not_enough(outside: Outside) -> None:
     line = cosign(note, name=evil.vkey.name, private_key=evil.key, time_s=1_900_000_000)
     assert not policy.satisfied([evil.vkey])
     assert not policy.satisfied([evil.vkey, evil.vkey])
+    from governance.ledger.core.log_keys import LogKeys
     from governance.ledger.store.anchors import anchor_of
 
     anchor = anchor_of(
         with_lines(note, [line, line]),
-        origin=outside.home.origin,
-        log_key=policy.log_keys(outside.home.origin)[0],
+        keys=LogKeys.begin(outside.home.origin, [policy.logs[0].text()]),
         policy=policy,
     )
     assert anchor is None

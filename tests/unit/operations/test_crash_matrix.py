@@ -143,6 +143,14 @@ def without_witness(home: Small, _params: Params) -> None:
     config.write_text(config.read_text().split("\n[[witness]]")[0] + "\n")
 
 
+def rotated(home: Small) -> Params:
+    """The log's key is rotated and both sign."""
+    if len(home.deployment.ledger.log_keys.in_force) == 1:
+        home.signed("ada", "ledger.rotate_key")
+        home.signed("rea", "ledger.rotate_key")
+    return {"password": password_of("ada")}
+
+
 def late(home: Small) -> Params:
     """No monitor ran for longer than the plan allows."""
     assert isinstance(home.clock, TickingClock)
@@ -193,6 +201,12 @@ CASES: dict[str, Case] = {
     "client.rotate": Case(who="ada", params=given(client=CLIENT), stale=but(client="other")),
     "client.disable": Case(who="ada", params=given(client=CLIENT), stale=but(client="other")),
     "witness.apply": Case(who="ada", params=witnessed, stale=without_witness),
+    "ledger.rotate_key": Case(
+        who="ada",
+        params=given(password=password_of("ada")),
+        stale=again("ada", "ledger.rotate_key"),
+    ),
+    "ledger.retire_key": Case(who="ada", params=rotated, stale=again("ada", "ledger.retire_key")),
     "document.register": Case(who="mo", params=document, stale=again("mo", "document.register")),
     "data.add": Case(
         who="mo",

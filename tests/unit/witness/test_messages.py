@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from governance.errors import GovernanceError
-from governance.ledger.core.errors import NoteRejected, WitnessMessageRejected
+from governance.ledger.core.errors import LedgerTampered, NoteRejected, WitnessMessageRejected
+from governance.ledger.core.log_keys import LogKeys
 from governance.ledger.core.note import VerifierKey, cosign, parse_note, with_lines
 from governance.ledger.core.witness import (
     MAX_ANSWER_BYTES,
@@ -31,6 +32,7 @@ from tests.unit.witness.parties import LOG, START_S, request
 
 NOTE = LOG.note(11)
 KEY = witness_key("hospital")
+LOG_KEYS = LogKeys.begin(ORIGIN, [LOG.key.text()])
 HASH = base64.b64encode(bytes(32)).decode()
 PUBLIC = json.loads((ROOT / "tests/golden/ledger/notes.json").read_text())["public_log"]
 
@@ -100,7 +102,7 @@ def test_any_bytes_are_read_or_refused_by_our_own_error(raw: bytes) -> None:
         lambda: parse_add_checkpoint(raw),
         lambda: parse_size(raw),
         lambda: parse_cosignatures(raw, checkpoint=NOTE, key=KEY),
-        lambda: open_seen(raw, origin=ORIGIN, log_keys=[LOG.key], witness=KEY),
+        lambda: open_seen(raw, keys=LOG_KEYS, witness=KEY),
     ):
         with contextlib.suppress(GovernanceError):
             assert isinstance(read(), int), "nothing that short but a size can be read"
@@ -183,7 +185,7 @@ def test_published_cosignatures_of_public_witnesses_are_read() -> None:
 
 def test_what_a_witness_saw_needs_both_signatures() -> None:
     def opened(note: bytes) -> int:
-        return open_seen(note, origin=ORIGIN, log_keys=[LOG.key], witness=KEY).size
+        return open_seen(note, keys=LOG_KEYS, witness=KEY).size
 
     assert opened(with_lines(NOTE, [line()])) == 11
     evil = SampleLog(key_name="evil")
@@ -202,7 +204,9 @@ def test_another_logs_checkpoint_is_not_taken_for_ours() -> None:
     other = SampleLog.of(3, origin="example.org/other")
     note = with_lines(other.note(3), [line(note=other.note(3))])
     with pytest.raises(NoteRejected):
-        open_seen(note, origin=ORIGIN, log_keys=[LOG.key, other.key], witness=KEY)
+        open_seen(note, keys=LOG_KEYS, witness=KEY)
+    with pytest.raises(LedgerTampered, match="not the log's"):
+        LogKeys.begin(ORIGIN, [LOG.key.text(), other.key.text()])
 
 
 def test_the_address_of_what_was_seen_is_a_digest_of_the_origin() -> None:

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from governance.clock import FixedClock
 from governance.errors import Conflict
 from governance.ledger.core.checkpoint import sign_checkpoint
+from governance.ledger.core.log_keys import LogKeys
 from governance.ledger.core.merkle import EMPTY_ROOT
 from governance.ledger.core.note import VerifierKey, with_lines
 from governance.ledger.core.policy import Policy
@@ -46,6 +47,7 @@ from tests.unit.witness.parties import (
 
 pytestmark = pytest.mark.requirement("P3")
 KEY = witness_key("hospital")
+LOG_KEYS = LogKeys.begin(ORIGIN, [LOG.key.text()])
 DIGEST = seen_path(ORIGIN).split("/")[1]
 
 
@@ -59,7 +61,7 @@ def times(reply: Reply, size: int) -> list[int]:
     assert reply.status == 200, reply.body
     note = LOG.note(size)
     lines = parse_cosignatures(reply.body, checkpoint=note, key=KEY)
-    seen = open_seen(with_lines(note, lines), origin=ORIGIN, log_keys=[LOG.key], witness=KEY)
+    seen = open_seen(with_lines(note, lines), keys=LOG_KEYS, witness=KEY)
     return [seen.time_s]
 
 
@@ -67,7 +69,7 @@ def size_of(witness: Witness) -> int:
     reply = witness.seen(DIGEST)
     if reply.status == 204:
         return 0
-    seen = open_seen(reply.body, origin=ORIGIN, log_keys=[LOG.key], witness=KEY)
+    seen = open_seen(reply.body, keys=LOG_KEYS, witness=KEY)
     return seen.size
 
 

@@ -1,0 +1,64 @@
+"""The log's keys as its entries state them; what files a home holds is another question (P3).
+
+Read before anything else of the log is believed, because the checkpoints are opened with these
+keys. That is no circle: facts are held against their commitment, a rotation is signed by the key
+before it, and the checkpoint that one of the keys opens covers the entries that state them.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from sqlalchemy import Engine, text
+
+from governance.ledger.core import canonical
+from governance.ledger.core.errors import LedgerTampered, NotCanonical
+from governance.ledger.core.log_keys import KEY_EVENTS, LogKeys
+from governance.ledger.core.record import decode_entry, facts_commitment
+
+VKEYS: Final = "vkeys"
+
+# The envelope is canonical, so a kind has one spelling in it; no other field can hold quotes.
+NEEDLES: Final = tuple(f'"kind":"{kind}"'.encode() for kind in sorted(KEY_EVENTS))
+_WHERE: Final = {
+    "sqlite": " OR ".join(f"instr(env, :k{i}) > 0" for i in range(len(NEEDLES))),
+    "postgresql": " OR ".join(f"position(:k{i} IN env) > 0" for i in range(len(NEEDLES))),
+}
+_READ: Final = {
+    dialect: "SELECT seq, env, facts, facts_salt FROM entry "  # noqa: S608 - our names
+    f"WHERE seq = 0 OR {where} ORDER BY seq"
+    for dialect, where in _WHERE.items()
+}
+_VALUES: Final = {f"k{i}": needle for i, needle in enumerate(NEEDLES)}
+
+
+def read_log_keys(engine: Engine, origin: str) -> LogKeys:
+    """Return the keys of the stored log; raise LedgerTampered where its entries do not state any.
+
+    Facts that are not those that were committed to are refused; so is a change that the keys
+    before it did not sign.
+    """
+    query = text(_READ[engine.dialect.name])
+    with engine.connect() as connection, connection.begin():
+        rows = list(connection.execute(query, _VALUES))
+    if not rows or rows[0].seq != 0:
+        raise LedgerTampered("the first entry is missing", sequence=0)
+    keys = LogKeys.begin(origin, _facts(*rows[0])[1].get(VKEYS))
+    for row in rows[1:]:
+        kind, facts = _facts(*row)
+        keys = keys.after(row.seq, kind, facts)
+    return keys
+
+
+def _facts(seq: int, env: bytes, raw: bytes, salt: bytes) -> tuple[str, dict[str, canonical.Json]]:
+    try:
+        entry = decode_entry(env)
+        facts = canonical.loads(raw)
+        committed = facts_commitment(salt=salt, facts=raw)
+    except NotCanonical as error:
+        raise LedgerTampered(
+            "its envelope or facts are not canonical JSON", sequence=seq
+        ) from error
+    if not isinstance(facts, dict) or committed != entry.facts_c:
+        raise LedgerTampered("its facts are not those that it commits to", sequence=seq)
+    return entry.kind, facts
