@@ -66,8 +66,8 @@ from governance.storage.errors import (
     log_closed,
 )
 from governance.storage.fencing import fenced
-from governance.storage.notes import put_note
 from governance.storage.log_signer import LogSigner
+from governance.storage.notes import put_note
 from governance.storage.ports import CommittedAnswer, PendingAnswer, Unit
 from governance.storage.reader import SqlReader
 from governance.storage.sealing import Sealer

@@ -25,6 +25,7 @@ from governance.ledger.core.checkpoint import Checkpoint, sign_checkpoint
 from governance.ledger.core.log_keys import LogKeys
 from governance.ledger.core.note import VerifierKey
 from governance.ledger.store.key_ring import KeyRing
+from governance.storage.genesis import check_log_keys
 
 LOG_KEY: Final = "log.pem"
 
@@ -40,7 +41,11 @@ class LogSigner:
     """Signs as the log. The ring says with which keys, the home's files hold them."""
 
     def __init__(self, home: Home, ring: KeyRing) -> None:
-        """Take the keys of the home; raise LogKeyMissing where one in force is not there."""
+        """Take the keys of the home; raise LogKeyMissing where one in force is not there.
+
+        Raises LedgerTampered where `log.pem` is another key than the entries have in force.
+        """
+        check_log_keys(ring.keys, home)
         self.ring = ring
         self._home = home
         self._files = log_key_files(home)

@@ -42,7 +42,7 @@ from governance.storage.cosigner import Cosigner
 from governance.storage.counts import RecordCounts, Window, count_records
 from governance.storage.engine import reader_engine, writer_engine
 from governance.storage.fencing import epoch_at_start
-from governance.storage.genesis import check_log_keys, write_genesis
+from governance.storage.genesis import write_genesis
 from governance.storage.key_history import read_log_keys
 from governance.storage.log_signer import LogSigner, settle_key_files
 from governance.storage.ports import Reader
@@ -121,9 +121,6 @@ def open_storage(
         stack.callback(keys.close)
         ring = KeyRing(read_log_keys(engine, home.origin))
         live, in_force, witnesses = _compared(engine, home, ring.keys, reach)
-        settle_key_files(home, ring.keys)
-        check_log_keys(ring.keys, home)
-        signer = LogSigner(home, ring)
         cosigner = Cosigner(live=live, ring=ring, witnesses=witnesses, clock=clock, seat=seat)
         rebuild = partial(rebuild_check, engine, home=home, keys=keys)
 
@@ -134,6 +131,7 @@ def open_storage(
         verifier = Verifier(
             rows=rebuild, everything=everything, schedule=home.config.verification, clock=clock
         )
+        settle_key_files(home, ring.keys)
         if check_rows:
             rebuild()
         with engine.connect() as connection:
@@ -142,7 +140,7 @@ def open_storage(
             database=home.database,
             live=live,
             notes=NoteFile(home.checkpoints_log),
-            signer=signer,
+            signer=LogSigner(home, ring),
             keys=keys,
             clock=clock,
             epoch=epoch,

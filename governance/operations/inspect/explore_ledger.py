@@ -224,8 +224,7 @@ def find_entry(ledger: LedgerView, wanted: str) -> int:
 
 def log_keys(ledger: LedgerView) -> tuple[VerifierKey, ...]:
     """Return the keys under which this log signs or has signed."""
-    own = VerifierKey.parse(ledger.vkey)
-    return (own, *(key for key in ledger.policy.log_keys(ledger.origin) if key != own))
+    return tuple(span.key for span in ledger.log_keys.spans)
 
 
 def _quorum(policy: Policy, lines: tuple[SignerLine, ...]) -> bool | None:
