@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -12,9 +13,8 @@ import pytest
 
 from change_control.roles import Role
 from change_control.scope import Scope
-from governance.adapters.compute import InlineCompute
 from governance.clock import FixedClock
-from governance.deployment import Deployment
+from governance.deployment import Deployment, open_deployment
 from governance.home import Home
 from governance.ledger.core.checkpoint import Checkpoint, sign_checkpoint
 from governance.ledger.core.errors import LedgerBehind
@@ -26,7 +26,7 @@ from governance.operations.actor import Actor
 from governance.operations.admin import witnesses
 from governance.operations.admin.log_keys import KeyUnknownToWitnesses
 from governance.operations.admin.sign_in import sign_in
-from governance.storage.open import Storage
+from governance.storage.open import open_storage
 from governance.witness.known_logs import add_log_key, retire_log_key
 from tests.integration.witness.outside import Outside
 from tests.support.known_person import know
@@ -44,38 +44,26 @@ def quick() -> Iterator[None]:
         yield
 
 
-def deployed(outside: Outside, storage: Storage) -> Deployment:
-    return Deployment(
-        home=outside.home,
-        clock=outside.clock,
-        pen=storage.pen,
-        reader=storage.reader,
-        ledger=storage.ledger,
-        keys=storage.keys,
-        compute=InlineCompute(),
-        cosigner=storage.cosigner,
-        verifier=storage.verifier,
-        rebuild=storage.rebuild,
-    )
-
-
 @pytest.fixture
 def outside(home: Home, clock: FixedClock) -> Outside:
     """Return a home with two people and three witnesses, of which two must agree."""
     made = Outside.of(home, clock, "hospital", "vendor", "notified")
-    with made.opened() as storage:
-        deployment = deployed(made, storage)
+    with running(made) as deployment:
         for person, role in PEOPLE.items():
             know(deployment, person, roles=[role], scopes=[EVERYWHERE], password=PASSWORD)
-        storage.cosigner.round()
+        deployment.cosigner.round()
     return made
 
 
 @contextmanager
 def running(outside: Outside) -> Iterator[Deployment]:
     outside.clock.advance(seconds=1)  # type: ignore[attr-defined]
-    with outside.opened() as storage:
-        yield deployed(outside, storage)
+    reaching = partial(open_storage, reach=outside.reach)
+    with (
+        patch("governance.deployment.open_storage", reaching),
+        open_deployment(outside.home.root, clock=outside.clock) as deployment,
+    ):
+        yield deployment
 
 
 def sign(deployment: Deployment, who: str, name: str, **more: Any) -> dict[str, Any]:
