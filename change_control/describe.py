@@ -17,6 +17,7 @@ from change_control.release.standing import StandingReason
 from change_control.release.version import VERSION
 from change_control.roles import INCOMPATIBLE
 from change_control.watch.review import APPROVAL_REVIEW, FINDING_REVIEW
+from change_control.watch.trail_review import TRAIL_REVIEW
 
 # The tables have their own states, commands and facts; a description needs only their shape.
 AnyLifecycle: TypeAlias = Lifecycle[Any, Any, Any]
@@ -30,6 +31,7 @@ LIFECYCLES: Final[tuple[AnyLifecycle, ...]] = (
     HOLD,
     APPROVAL_REVIEW,
     FINDING_REVIEW,
+    TRAIL_REVIEW,
 )
 
 _HEAD: Final = """# Lifecycles

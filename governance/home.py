@@ -117,6 +117,18 @@ class WitnessingConfig(_Section):
         return self
 
 
+class TrailReviewConfig(_Section):
+    """`[trail_review]`: how often the trail is reviewed, and which hours of UTC are office hours.
+
+    An administrator's act outside the hours, or on a Saturday or Sunday, is an exception that the
+    review lists. The first period is counted from entry 0.
+    """
+
+    every_days: int = Field(default=30, ge=1, le=366)
+    office_from: int = Field(default=6, ge=0, le=23)
+    office_to: int = Field(default=20, ge=1, le=24)
+
+
 class HomeConfig(_Section):
     """`vigil.toml`. `database` is "sqlite" or the address of a PostgreSQL database."""
 
@@ -127,6 +139,7 @@ class HomeConfig(_Section):
     server: ServerConfig = ServerConfig()
     limits: Limits = Limits()
     verification: VerificationConfig = VerificationConfig()
+    trail_review: TrailReviewConfig = TrailReviewConfig()
     witness: tuple[WitnessConfig, ...] = Field(default=(), max_length=32)
     witnessing: WitnessingConfig = WitnessingConfig()
 

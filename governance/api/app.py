@@ -41,6 +41,7 @@ from governance.api.token_route import token_router
 from governance.deployment import Deployment
 from governance.errors import GovernanceError
 from governance.gate.reasons import Refusal
+from governance.operations.trail.check_trail_overdue import raise_trail_overdue
 from governance.operations.watch.check_overdue import raise_overdue
 from governance.registry.records import ServiceClient
 from governance.serving.answer import Answers
@@ -182,16 +183,19 @@ async def _running(context: Context) -> AsyncIterator[None]:
 
 
 async def _check_silence(deployment: Deployment) -> None:
-    """Raise the monitors whose run did not come, where nobody asks (P12)."""
+    """Raise monitors whose run did not come and a trail that nobody reviewed (P12)."""
     while True:
         await asyncio.sleep(SILENCE_SECONDS)
         try:
             raised = await run_in_threadpool(raise_overdue, deployment)
+            late = await run_in_threadpool(raise_trail_overdue, deployment)
         except GovernanceError as error:  # the next hour tries again
-            _log.error("monitors could not be checked for silence: %s", error)
+            _log.error("monitors and the trail could not be checked for silence: %s", error)
             continue
         for one in raised:
             _log.warning("%s of %s is overdue: %s", one.monitor, one.version, one.review)
+        if late.review is not None:
+            _log.warning("the review of the trail is overdue: %s", late.review)
 
 
 async def _check_artifacts(artifacts: Artifacts) -> None:

@@ -21,7 +21,13 @@ from governance.operations.change import (
 from governance.operations.inspect import evidence, list_models, list_reviews, verify_ledger
 from governance.operations.operation import Operation, Result
 from governance.operations.review import decide_review
-from governance.operations.trail import search_trail
+from governance.operations.trail import (
+    check_trail_overdue,
+    export_trail,
+    list_trail_reviews,
+    review_trail,
+    search_trail,
+)
 from governance.operations.watch import (
     check_overdue,
     holds,
@@ -80,6 +86,13 @@ _ALL: Final[tuple[Operation[Any, Any], ...]] = (
     list_reviews.SHOW_REVIEW,
     verify_ledger.VERIFY_LEDGER,
     search_trail.SEARCH_TRAIL,
+    export_trail.EXPORT_TRAIL,
+    review_trail.OPEN_TRAIL_REVIEW,
+    review_trail.SIGN_TRAIL_REVIEW,
+    review_trail.WITHDRAW_TRAIL_REVIEW,
+    list_trail_reviews.LIST_TRAIL_REVIEWS,
+    list_trail_reviews.SHOW_TRAIL_REVIEW,
+    check_trail_overdue.CHECK_TRAIL_OVERDUE,
 )
 
 OPERATIONS: Final[Mapping[str, Operation[Any, Any]]] = MappingProxyType(

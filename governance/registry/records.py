@@ -291,6 +291,31 @@ class Finding(Record):
     raised_us: int
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrailReview(Record):
+    """A reading of the entries `first_seq` to `last_seq` of some families of kinds ("*": all).
+
+    `digest` binds the range: origin, both ends, the leaf of the first entry and the root of the
+    tree that ends with the last one. It is what gets signed. `exceptions` counts the entries of the
+    range that need a word; `due_us` is when the range had to be reviewed.
+    """
+
+    TABLE = "trail_review"
+
+    first_seq: int
+    last_seq: int
+    families: str
+    first_leaf: str
+    root: str
+    digest: str
+    exceptions: int
+    state: str
+    opened_by: str
+    opened_us: int
+    due_us: int
+    decided_us: int | None
+
+
 RECORD_TYPES: tuple[type[Record], ...] = (
     Person,
     RoleGrant,
@@ -307,4 +332,5 @@ RECORD_TYPES: tuple[type[Record], ...] = (
     OutcomeBatch,
     MonitorRun,
     Finding,
+    TrailReview,
 )

@@ -31,6 +31,7 @@ from governance.registry.records import (
     RoleGrant,
     ServiceClient,
     Signature,
+    TrailReview,
     Version,
 )
 
@@ -51,6 +52,7 @@ STATES: Final[dict[str, tuple[str, ...]]] = {
     "version": ("candidate", "qualified", "retired", "recalled"),
     "release": ("active", "replaced", "rolled_back", "expired", "recalled"),
     "hold": ("open", "lift_signed", "lifted"),
+    "trail_review": ("open", "accepted", "exceptions", "withdrawn"),
 }
 MODES: Final = ("shadow", "share", "full")
 VERDICTS: Final = ("pass", "fail", "insufficient")
@@ -386,6 +388,33 @@ class FindingRow(GovernedRow, table=True):
     raised_us: int = Field(sa_type=BigInteger)
 
 
+class TrailReviewRow(GovernedRow, table=True):
+    """See `records.TrailReview`."""
+
+    __tablename__ = "trail_review"
+    __table_args__ = (
+        _digest("first_leaf"),
+        _digest("root"),
+        _digest("digest"),
+        _one_of("state", STATES["trail_review"]),
+        CheckConstraint("first_seq >= 0 AND last_seq >= first_seq", name="range"),
+        CheckConstraint("exceptions >= 0", name="exceptions"),
+    )
+
+    first_seq: int = Field(sa_type=BigInteger)
+    last_seq: int = Field(sa_type=BigInteger)
+    families: str
+    first_leaf: str
+    root: str
+    digest: str
+    exceptions: int = Field(sa_type=BigInteger)
+    state: str
+    opened_by: str
+    opened_us: int = Field(sa_type=BigInteger)
+    due_us: int = Field(sa_type=BigInteger)
+    decided_us: int | None = Field(default=None, sa_type=BigInteger)
+
+
 ROW_OF: Final[dict[type[Record], type[GovernedRow]]] = {
     Person: PersonRow,
     RoleGrant: RoleGrantRow,
@@ -402,6 +431,7 @@ ROW_OF: Final[dict[type[Record], type[GovernedRow]]] = {
     OutcomeBatch: OutcomeBatchRow,
     MonitorRun: MonitorRunRow,
     Finding: FindingRow,
+    TrailReview: TrailReviewRow,
 }
 
 

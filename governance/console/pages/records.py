@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from starlette.responses import Response
+from starlette.responses import RedirectResponse, Response
 
 from change_control.release.standing import Standing
 from change_control.scope import Scope
@@ -13,7 +13,8 @@ from governance.console.views.models import StandingIn, model_lines, model_view
 from governance.console.views.people import people_view
 from governance.console.views.watch import WatchView, finding_view, run_view
 from governance.console.visit import Visit
-from governance.registry.records import Document, Signature
+from governance.operations.trail.list_trail_reviews import TRAIL_OVERDUE
+from governance.registry.records import Document, Finding, Signature
 from governance.reports.monitor_report import trigger_chart
 from governance.storage.ports import Reader
 
@@ -69,6 +70,9 @@ def run(visit: Visit) -> Response:
 def finding(visit: Visit) -> Response:
     """Show one finding with the run that raised it."""
     with visit.desk.reader() as reader:
+        found = reader.require(Finding, visit.path("finding"))
+        if found.rule == TRAIL_OVERDUE:  # it is of the deployment, and its review is of the trail
+            return RedirectResponse(f"/trail/reviews/{found.review}", status_code=303)
         view = finding_view(reader, visit.path("finding"), now_us=visit.now_us)
     return _watch(visit, view)
 

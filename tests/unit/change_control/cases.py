@@ -20,6 +20,7 @@ from change_control.release.release import ReleaseFacts
 from change_control.release.version import VersionFacts, VersionState
 from change_control.roles import Role
 from change_control.watch.review import ReviewFacts
+from change_control.watch.trail_review import TrailReviewFacts
 
 AUTHOR: Final = "ada"
 OPENER: Final = "olga"
@@ -65,6 +66,7 @@ _GOOD: Final[dict[str, Any]] = {
         first_signer=FIRST,
         hold_open=True,
     ),
+    "trail review": TrailReviewFacts(exceptions=2, reason_given=True),
 }
 
 
@@ -151,5 +153,9 @@ SPOILERS: Final[dict[str, Spoiler]] = {
     "two_persons_needed": Spoiler(error=errors.ApprovalMissing, facts=(("approvers_needed", 1),)),
     "hold_is_open": Spoiler(error=errors.Blocked, facts=(("hold_open", False),)),
     "no_hold_is_open": Spoiler(error=errors.Blocked, facts=(("hold_open", True),)),
+    "did_not_act_in_the_range": Spoiler(error=errors.FourEyes, facts=(("acted", (7,)),)),
+    "exceptions_are_explained": Spoiler(
+        error=errors.ReasonMissing, facts=(("reason_given", False),)
+    ),
     "its_subject_is_settled": Spoiler(error=errors.Blocked, facts=(("subject_settled", False),)),
 }

@@ -163,6 +163,24 @@ def other_series(home: Small) -> Params:
     return {"source": "fpp2", "title": "Other series", "licence": "none"}
 
 
+def trail_review(home: Small) -> Params:
+    """Kinds in which the reviewer did nothing."""
+    opened = home.perform("rea", "trail_review.open", kinds=["client"])
+    return {
+        "review": opened["review"],
+        "decision": "accepted",
+        "record_digest": opened["digest"],
+        "reason": "Looked into",
+        "password": password_of("rea"),
+    }
+
+
+def unreviewed(home: Small) -> Params:
+    """Nobody reviewed the trail for longer than the configuration allows."""
+    late(home)
+    return {}
+
+
 HOLD: Params = {
     "model": MODEL, "scope": EVERYWHERE, "cause": "safety.signal", "reason": "A report came in",
 }  # fmt: skip
@@ -253,6 +271,22 @@ CASES: dict[str, Case] = {
     ),
     "hold.place": Case(who="sam", params=given(**HOLD), stale=but(version="forecasting/9")),
     "hold.lift": Case(who="rea", params=hold, stale=again("rea", "hold.lift")),
+    "trail.export": Case(
+        who="reg", params=given(form="csv", kind="release.*"), stale=but(form="xlsx")
+    ),
+    "trail_review.open": Case(
+        who="rea", params=given(kinds=["client"]), stale=again("rea", "trail_review.open")
+    ),
+    "trail_review.sign": Case(
+        who="rea", params=trail_review, stale=again("rea", "trail_review.sign")
+    ),
+    "trail_review.withdraw": Case(
+        who="rea", stale=again("rea", "trail_review.withdraw"),
+        params=lambda home: {"review": trail_review(home)["review"], "reason": "Opened too early"},
+    ),
+    "trail_review.check_overdue": Case(
+        who="reg", params=unreviewed, stale=again("reg", "trail_review.check_overdue")
+    ),
 }  # fmt: skip
 
 

@@ -14,6 +14,7 @@ from change_control.release.hold import HoldState
 from change_control.release.release import ReleaseMode, ReleaseState
 from change_control.release.version import VersionState
 from change_control.watch.review import ReviewState
+from change_control.watch.trail_review import TrailReviewState
 from governance.registry.records import RECORD_TYPES, Record
 from governance.storage.tables import MODES, ROW_OF, STATES, table_of
 
@@ -51,6 +52,7 @@ def test_a_table_has_exactly_the_records_fields_and_its_place(kind: type[Record]
         ("version", VersionState),
         ("release", ReleaseState),
         ("hold", HoldState),
+        ("trail_review", TrailReviewState),
     ],
 )
 def test_the_checks_list_the_states_of_the_lifecycle(table: str, states: type) -> None:

@@ -1,0 +1,115 @@
+"""How far the trail has been reviewed, and what is due: silence is a finding (P12).
+
+There is one rule of lateness: no entry waits for its review for longer than the configured days.
+The first to wait is entry 0, so the first period is counted from the beginning of the log.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from dataclasses import dataclass
+
+from change_control.watch.trail_review import (
+    EVERY,
+    SIGNED,
+    Signed,
+    TrailReviewState,
+    covers,
+    family_of,
+    reviewed_until,
+)
+from governance.clock import DAY_US
+from governance.deployment import Deployment
+from governance.errors import Conflict, InvalidInput
+from governance.registry.records import TrailReview
+from governance.storage.ports import Reader
+from governance.storage.trail.facets import Wanted
+from governance.storage.trail.reading import read_entry
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Coverage:
+    """What was reviewed. `until` is the first entry of each family that no signed review has read.
+
+    `oldest` is the oldest entry that waits, with its family; None where nothing does.
+    """
+
+    size: int
+    until: dict[str, int]
+    waiting: int
+    oldest: int | None
+    oldest_family: str | None
+    due_us: int | None
+
+    def overdue(self, now_us: int) -> bool:
+        """Whether an entry has waited for longer than it may."""
+        return self.due_us is not None and now_us > self.due_us
+
+
+def coverage(deployment: Deployment, reader: Reader) -> Coverage:
+    """Return how far the trail has been reviewed, by the signed reviews that `reader` sees."""
+    size = deployment.trail.catch_up()
+    families = sorted({family_of(kind) for kind in deployment.trail.kinds()})
+    until = dict(reviewed_until(signed_ranges(reader), families))
+    waiting, oldest = 0, None
+    for family in families:
+        for found in deployment.trail.find(Wanted(kind=f"{family}.*")):
+            place, count = bisect_left(found.seqs, until[family]), found.count(until[family], size)
+            waiting += count
+            if count and (oldest is None or found.seqs[place] < oldest[0]):
+                oldest = (found.seqs[place], family)
+    every_us = deployment.home.config.trail_review.every_days * DAY_US
+    return Coverage(
+        size=size,
+        until=until,
+        waiting=waiting,
+        oldest=oldest[0] if oldest else None,
+        oldest_family=oldest[1] if oldest else None,
+        due_us=read_entry(deployment.ledger, oldest[0]).t_us + every_us if oldest else None,
+    )
+
+
+def signed_ranges(reader: Reader) -> list[Signed]:
+    """Return the ranges that were signed."""
+    return [
+        Signed(families=review.families, end=review.last_seq + 1)
+        for state in SIGNED
+        for review in reader.find(TrailReview, state=state.value)
+    ]
+
+
+def open_review_of(reader: Reader, families: str, known: list[str]) -> TrailReview | None:
+    """Return an open review that reads one of the families too, if there is one."""
+    for review in reader.find(TrailReview, state=TrailReviewState.OPEN.value):
+        if EVERY in {families, review.families}:
+            return review
+        if any(covers(families, one) and covers(review.families, one) for one in known):
+            return review
+    return None
+
+
+def families_of(asked: list[str] | None, known: list[str]) -> str:
+    """Return the asked families as a record keeps them; raise InvalidInput for an unknown one."""
+    if not asked:
+        return EVERY
+    named = sorted({family_of(one) for one in asked})
+    unknown = [one for one in named if one not in known]
+    if unknown:
+        raise InvalidInput(
+            "one of the kinds does not occur in the ledger",
+            next_step=f"name families of kinds, the first words of: {', '.join(known)}",
+        )
+    return EVERY if named == known else " ".join(named)
+
+
+def first_unreviewed(families: str, until: dict[str, int]) -> int:
+    """Return where the next range of the families begins; raise Conflict where they differ."""
+    ends = {family: end for family, end in until.items() if covers(families, family)}
+    if len(set(ends.values())) > 1:
+        told = ", ".join(f"{family} up to {end}" for family, end in sorted(ends.items()))
+        raise Conflict(
+            f"these kinds were not reviewed up to one entry: {told}",
+            next_step="review those that are behind first, with --kinds and --through, so that "
+            "no entry is left out and none is read twice",
+        )
+    return next(iter(ends.values()), 0)
