@@ -20,6 +20,16 @@ from governance.cli.options import (
 database = typer.Typer(no_args_is_help=True, help="The database's schema.")
 
 
+AddressOption = Annotated[
+    str | None,
+    typer.Option(
+        "--address",
+        envvar="VIGIL_DATABASE_OWNER",
+        help="Reach the PostgreSQL database as the role that owns it.",
+    ),
+]
+
+
 def register(app: typer.Typer) -> None:
     """Add the commands that stand at the root."""
     app.command("init")(init)
@@ -88,14 +98,18 @@ def login(
 
 
 @database.command("upgrade")
-def upgrade(home: HomeOption = DEFAULT_HOME, as_json: JsonOption = False) -> None:
+def upgrade(
+    home: HomeOption = DEFAULT_HOME,
+    address: AddressOption = None,
+    as_json: JsonOption = False,
+) -> None:
     """Bring the database to this release's revision. Nothing does this by itself.
 
     Example: vigil db upgrade --home vigil-home
     """
     from governance.operations.admin.schema import upgrade_schema
 
-    show(upgrade_schema(Path(home)), as_json=as_json)
+    show(upgrade_schema(Path(home), address=address), as_json=as_json)
 
 
 @database.command("check")
@@ -118,3 +132,26 @@ def fence(home: HomeOption = DEFAULT_HOME, as_json: JsonOption = False) -> None:
     from governance.operations.admin.schema import fence_writers
 
     show(fence_writers(Path(home)), as_json=as_json)
+
+
+@database.command("roles")
+def roles(
+    home: HomeOption = DEFAULT_HOME,
+    prefix: Annotated[str, typer.Option(help="What the names of the roles begin with.")] = "vigil",
+    apply: Annotated[bool, typer.Option("--apply", help="Run the SQL instead of printing it.")] = (
+        False
+    ),
+    address: AddressOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Print or run the SQL that makes owner, writer and reader of a PostgreSQL database.
+
+    Example: vigil db roles --home vigil-home
+    """
+    from governance.operations.admin.schema import database_roles
+
+    made = database_roles(Path(home), prefix=prefix, address=address, applied=apply)
+    if as_json or apply:
+        show({**made, "sql": len(made["sql"])} if apply else made, as_json=as_json)
+    else:
+        typer.echo("\n".join(made["sql"]))

@@ -16,6 +16,12 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from sqlalchemy import NullPool, create_engine, text
+from sqlalchemy.exc import ProgrammingError
+
+from governance.home import Home
+from governance.operations.admin.schema import database_roles
+
+WRITER = "vigil_server"
 
 
 @contextmanager
@@ -63,6 +69,21 @@ def database_in(server: str, name: str, *, user: str | None = None) -> str:
     if user is not None:
         rest = f"{user}@{rest.rpartition('@')[2]}"
     return f"{scheme}://{rest}/{name}?{options}"
+
+
+def assign_roles(home: Home) -> None:
+    """Make the database's roles, and a person of the writer's who may sign in."""
+    database_roles(home.root, prefix="vigil", applied=True)
+    with suppress(ProgrammingError):  # roles are the server's; another database made it
+        administer(str(home.database), f"CREATE ROLE {WRITER} LOGIN")
+    administer(str(home.database), f"GRANT vigil_writer TO {WRITER}")
+
+
+def owned(home: Home) -> Path | str:
+    """Return the home's database as its administrator reaches it."""
+    return (
+        home.database if home.is_sqlite else str(home.database).replace(f"{WRITER}@", "postgres@")
+    )
 
 
 def new_name() -> str:

@@ -5,9 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from governance.errors import Conflict
+from sqlalchemy.exc import ProgrammingError
+
+from governance.errors import Conflict, Forbidden
 from governance.home import Home, OwnerLock
-from governance.storage import schema
+from governance.storage import roles, schema
 from governance.storage.engine import reader_engine, writer_engine
 from governance.storage.fencing import fence
 
@@ -18,16 +20,61 @@ class FenceRefused(Conflict):
     code = "db.fence_refused"
 
 
-def upgrade_schema(root: Path) -> dict[str, Any]:
-    """Bring the home's database to this release's revision, as its owner."""
+class NoRoles(Conflict):
+    """The database has no roles."""
+
+    code = "db.no_roles"
+
+
+class RolesRefused(Forbidden):
+    """The database refused to make or change roles."""
+
+    code = "db.roles_refused"
+
+
+def upgrade_schema(root: Path, *, address: str | None = None) -> dict[str, Any]:
+    """Bring the home's database to this release's revision, as its owner.
+
+    `address` reaches the PostgreSQL database as the role that owns it.
+    """
     home = Home.open(root)
     with OwnerLock(home.lock_path):
-        engine = writer_engine(home.database)
+        engine = writer_engine(address or home.database)
         try:
             schema.upgrade(engine)
         finally:
             engine.dispose()
     return {"home": str(root), "revision": "head"}
+
+
+def database_roles(
+    root: Path, *, prefix: str, address: str | None = None, applied: bool = False
+) -> dict[str, Any]:
+    """Return the SQL of owner, writer and reader; run it as well where `applied`.
+
+    Raises NoRoles on SQLite and RolesRefused where the address may not make roles.
+    """
+    home = Home.open(root)
+    if home.is_sqlite:
+        raise NoRoles(
+            "a SQLite file has no roles",
+            next_step="The folder's permissions say who may write; see the guide to PostgreSQL.",
+        )
+    known = roles.Roles(prefix=prefix)
+    engine = writer_engine(address or home.database)
+    try:
+        if applied:
+            made = roles.apply(engine, known)
+        else:
+            made = list(roles.statements(known, database=str(engine.url.database)))
+    except ProgrammingError as error:
+        raise RolesRefused(
+            "the database did not let this role make the roles",
+            next_step="Give the address of a role that owns the tables and may create roles.",
+        ) from error
+    finally:
+        engine.dispose()
+    return {"home": str(root), "applied": applied, "sql": [f"{one};" for one in made]}
 
 
 def fence_writers(root: Path) -> dict[str, Any]:

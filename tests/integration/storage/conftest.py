@@ -14,7 +14,14 @@ from governance.clock import FixedClock
 from governance.home import Home
 from governance.storage.open import Storage, create_home, open_storage
 from tests.integration.storage.samples import NOW_US
-from tests.support.postgresql import administer, database_in, new_name, own_server
+from tests.support.postgresql import (
+    WRITER,
+    administer,
+    assign_roles,
+    database_in,
+    new_name,
+    own_server,
+)
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
@@ -51,10 +58,14 @@ def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def postgresql_template(
     postgresql: str, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[tuple[Path, str]]:
-    """Return a home on PostgreSQL and the name of its database; each test gets copies of both."""
+    """Return a home on PostgreSQL and the name of its database; each test gets copies of both.
+
+    The database's owner made it; the copies are written to by `WRITER`, who can only append.
+    """
     name = new_name()
     administer(postgresql, f"CREATE DATABASE {name}")
     home = _new_home(tmp_path_factory.mktemp("template") / "home", database_in(postgresql, name))
+    assign_roles(home)
     yield home.root, name
     administer(postgresql, f"DROP DATABASE {name} WITH (FORCE)")
 
@@ -73,10 +84,17 @@ def postgresql_home(
     """Return a fresh home on PostgreSQL, with a database of its own."""
     root, original = postgresql_template
     name = new_name()
-    administer(postgresql, f"CREATE DATABASE {name} TEMPLATE {original}")
+    # Rights on the database itself are not copied with it.
+    administer(
+        postgresql,
+        f"CREATE DATABASE {name} TEMPLATE {original}",
+        f"REVOKE ALL ON DATABASE {name} FROM PUBLIC",
+        f"GRANT CONNECT ON DATABASE {name} TO vigil_writer",
+    )
     shutil.copytree(root, tmp_path / "home")
     config = tmp_path / "home" / "vigil.toml"
-    config.write_text(config.read_text().replace(original, name))
+    address = database_in(postgresql, name, user=WRITER)
+    config.write_text(config.read_text().replace(database_in(postgresql, original), address))
     yield Home.open(tmp_path / "home")
     administer(postgresql, f"DROP DATABASE {name} WITH (FORCE)")
 

@@ -21,6 +21,7 @@ from governance.storage.engine import writer_engine
 from governance.storage.open import inspect_storage, open_storage
 from tests.integration.storage.samples import PERSON
 from tests.integration.storage.test_tampering import change, tampering
+from tests.support.postgresql import owned
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -149,7 +150,7 @@ def test_what_one_crash_leaves_unsigned_is_signed_at_the_next_start(
 
 def change_only(home: Home, statement: str) -> None:
     """Delete from an append-only table and leave the database with its triggers."""
-    engine = writer_engine(home.database)
+    engine = writer_engine(owned(home))
     with engine.begin() as connection:
         if home.is_sqlite:
             query = "SELECT name, sql FROM sqlite_schema WHERE type = 'trigger'"
@@ -189,7 +190,7 @@ POSTGRESQL_ATTACKS = [
 
 
 def run(home: Home, statements: tuple[str, ...]) -> None:
-    engine = writer_engine(home.database)
+    engine = writer_engine(owned(home))
     with engine.begin() as connection:
         for statement in statements:
             connection.exec_driver_sql(statement)

@@ -15,6 +15,7 @@ from governance.storage.errors import Fenced
 from governance.storage.fencing import epoch_at_start, fence
 from governance.storage.open import open_storage
 from tests.integration.storage.samples import answer
+from tests.support.postgresql import owned
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -33,14 +34,14 @@ def add(storage: Storage, kind: str = "test.added") -> Recorded:
 
 @pytest.fixture
 def engine(home: Home) -> Iterator[Engine]:
-    engine = writer_engine(home.database)
+    engine = writer_engine(owned(home))
     yield engine
     engine.dispose()
 
 
 @pytest.fixture
 def shared_engine(postgresql_home: Home) -> Iterator[Engine]:
-    engine = writer_engine(postgresql_home.database)
+    engine = writer_engine(owned(postgresql_home))
     yield engine
     engine.dispose()
 

@@ -20,6 +20,7 @@ from governance.storage.open import open_storage
 from governance.storage.statement import run
 from tests.integration.storage.samples import answer
 from tests.integration.storage.test_answers import DIGEST_A, place_hold, withheld
+from tests.support.postgresql import owned
 from tests.support.writers import Writer, check_all_there, together
 
 if TYPE_CHECKING:
@@ -113,7 +114,7 @@ def test_entries_that_another_process_wrote_are_believed_only_as_the_head_commit
         one = stack.enter_context(open_storage(postgresql_home, clock=clock))
         other = stack.enter_context(open_storage(postgresql_home, clock=clock))
         add(one)
-        engine = writer_engine(postgresql_home.database)
+        engine = writer_engine(owned(postgresql_home))
         with engine.begin() as connection:
             run(connection, "ALTER TABLE entry DISABLE TRIGGER USER")
             run(connection, "UPDATE entry SET env = env || ' '::bytea WHERE seq = 1")

@@ -17,6 +17,7 @@ from governance.storage.ports import Body, OutcomeRow, Unit
 from governance.storage.tables import ROW_OF, table_of
 from governance.storage.unit import outcomes_body
 from tests.integration.storage.samples import NOW_US, RECORDS, answer, records_of, signed
+from tests.support.postgresql import owned
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
@@ -50,7 +51,7 @@ def tampering(home: Home) -> Iterator[Connection]:
     if home.is_sqlite:
         engine = create_engine(f"sqlite:///{home.database_path}", poolclass=NullPool)
     else:
-        engine = writer_engine(home.database)
+        engine = writer_engine(owned(home))
     with engine.begin() as connection:
         if home.is_sqlite:
             connection.exec_driver_sql("PRAGMA ignore_check_constraints = 1")
