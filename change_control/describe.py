@@ -10,6 +10,8 @@ from typing import Any, Final, TypeAlias
 
 from change_control.change.documents import DOCUMENT
 from change_control.change.request import CHANGE_REQUEST
+from change_control.erase.erasure import ERASURE
+from change_control.erase.legal_hold import LEGAL_HOLD
 from change_control.lifecycle import Lifecycle, Rule
 from change_control.release.hold import HOLD
 from change_control.release.release import RELEASE
@@ -32,6 +34,8 @@ LIFECYCLES: Final[tuple[AnyLifecycle, ...]] = (
     APPROVAL_REVIEW,
     FINDING_REVIEW,
     TRAIL_REVIEW,
+    ERASURE,
+    LEGAL_HOLD,
 )
 
 _HEAD: Final = """# Lifecycles

@@ -123,6 +123,18 @@ class ReasonMissing(TransitionRefused):
     code = "change.reason_missing"
 
 
+class LegalHoldOpen(TransitionRefused):
+    """A legal hold keeps what would be erased."""
+
+    code = "erasure.legal_hold"
+
+
+class RetentionRuns(TransitionRefused):
+    """A retention that is stated in the model's entry still runs."""
+
+    code = "erasure.retention"
+
+
 # --- documents -----------------------------------------------------------------------------------
 
 

@@ -46,6 +46,7 @@ class Deployment:
     count: Callable[..., RecordCounts]
     at_end: Callable[[Callable[[], None]], object]
     trail: TrailIndex
+    finish_erasures: Callable[[], bool]
 
 
 @contextmanager
@@ -76,4 +77,5 @@ def open_deployment(
             trail=TrailIndex(
                 ledger=storage.ledger, path=home.root / INDEX_NAME, key=sealing_key(home)
             ),
+            finish_erasures=storage.finish_erasures,
         )

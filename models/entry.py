@@ -7,9 +7,9 @@ model card is written from it and from recorded estimates, never from prose of i
 """
 
 from enum import StrEnum
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, StrictInt, ValidationError, model_validator
 
 from audits.estimate import Json
 from models.documents import first_fault, parse_document, part_record
@@ -209,6 +209,20 @@ class Subgroups(DocumentPart):
         return self
 
 
+class Retention(DocumentPart):
+    """How long answers about a person are kept at least, counted from the person's last answer.
+
+    An erasure waits for the end of it; a law that wants it earlier is a reason to change the entry.
+    """
+
+    category: Slug
+    """The retention class of the record schedule, e.g. medical-record."""
+    days: Annotated[StrictInt, Field(ge=0, le=36_525)]
+    """Days from the last answer; 0 keeps nothing longer than the person wants."""
+    basis: Text
+    """The rule that it follows from."""
+
+
 class Precondition(DocumentPart):
     """A record that must exist and be unexpired before any release."""
 
@@ -244,6 +258,8 @@ class Entry(DocumentPart):
     data: DataStatement
     subgroups: Subgroups
     preconditions: tuple[Precondition, ...]
+    retention: Retention | None = None
+    """Needed where rows are about people (P13)."""
     fallback: Text
     """What a user does when there is no answer: shown with every refusal and abstention."""
 
@@ -253,6 +269,12 @@ class Entry(DocumentPart):
         if (self.intended_use is not None) != device or (self.context_of_use is None) != device:
             wanted = "intended_use" if device else "context_of_use"
             raise ValueError(f"regime {self.regime} has `{wanted}`, and only that")
+        return self
+
+    @model_validator(mode="after")
+    def _retention_where_rows_are_about_people(self) -> Self:
+        if self.use.rows_are_about_people != (self.retention is not None):
+            raise ValueError("`retention` is stated where rows are about people, and only there")
         return self
 
     @model_validator(mode="after")

@@ -86,7 +86,7 @@ def create_app(
     metrics = Metrics()
     rate = RateLimit(per_minute=limits.requests_per_minute)
     predict = PredictRoute(
-        answers=Answers(state=state, pen=deployment.pen),
+        answers=Answers(state=state, pen=deployment.pen, keys=deployment.keys),
         authentication=authentication,
         clock=clock,
         limits=limits,

@@ -13,6 +13,7 @@ from governance.cli import (
     changes,
     data,
     demonstration,
+    erasing,
     homes,
     ledger,
     models,
@@ -45,6 +46,7 @@ app.add_typer(watch.monitors, name="monitor")
 app.add_typer(watch.outcomes, name="outcome")
 app.add_typer(watch.reviews, name="review")
 app.add_typer(watch.holds, name="hold")
+erasing.register(app)
 app.add_typer(ledger.app, name="ledger")
 app.add_typer(ledger.receipts, name="receipt")
 

@@ -101,12 +101,12 @@ def _subject_fault(use: UseStatement, subject: str | None) -> str | None:
     """Return the code of what is wrong about the subject.
 
     An answer about a person is encrypted under that person's key, so that erasing the person
-    erases it (P13). Storage holds one key a release and none a person yet: such a model is
-    refused, because recorded under the release's key its answers could never be erased.
+    erases it (P13). One that names nobody could never be erased, and one that names somebody
+    without need would put a person where none belongs.
     """
-    if not use.rows_are_about_people:
-        return None if subject is None else "gate.subject_unexpected"
-    return "gate.subject_required" if subject is None else "gate.subject_keys_missing"
+    if use.rows_are_about_people:
+        return "gate.subject_required" if subject is None else None
+    return None if subject is None else "gate.subject_unexpected"
 
 
 def _refuse(code: str) -> Decision:

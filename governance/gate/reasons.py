@@ -151,13 +151,6 @@ _CATALOGUE: Final[tuple[Reason, ...]] = (
         sentence="The rows of this model are not about people, and `subject` names one.",
         next_step="Leave `subject` out: this model's answers are not erasable by person.",
     ),
-    Reason(
-        code="gate.subject_keys_missing",
-        status=409,
-        sentence="The rows of this model are about people, and this deployment keeps no key for "
-        "each person, without which an answer could never be erased.",
-        next_step="Use the model's fallback; ask the operator for a deployment with subject keys.",
-    ),
     # --- whether it may be answered now ----------------------------------------------------------
     Reason(
         code="gate.not_released",
@@ -201,6 +194,21 @@ _CATALOGUE: Final[tuple[Reason, ...]] = (
         sentence="The answer under this Idempotency-Key rests on a release or an entry that no "
         "longer governs.",
         next_step="Do not use that answer; send the question again under a new key.",
+        recorded=False,
+    ),
+    Reason(
+        code="gate.subject_erased",
+        status=409,
+        sentence="The subject was erased while the answer was being written.",
+        next_step="Ask again only where there is a new ground to ask about this person.",
+        recorded=False,
+    ),
+    Reason(
+        code="gate.answer_erased",
+        status=410,
+        sentence="The answer under this Idempotency-Key was erased with its subject.",
+        next_step="Do not repeat the question; ask anew, under a new key, only where there is a "
+        "new ground to ask about this person.",
         recorded=False,
     ),
     # --- whether it can be recorded --------------------------------------------------------------

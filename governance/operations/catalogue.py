@@ -9,7 +9,14 @@ from typing import Any, Final
 from governance.deployment import Deployment
 from governance.errors import NotFound
 from governance.operations.actor import Actor
-from governance.operations.admin import clients, log_keys, passwords, people, witnesses
+from governance.operations.admin import (
+    clients,
+    log_keys,
+    passwords,
+    people,
+    rotate_epoch,
+    witnesses,
+)
 from governance.operations.change import (
     add_dataset,
     change_request,
@@ -18,6 +25,7 @@ from governance.operations.change import (
     run_audit,
     wrap_version,
 )
+from governance.operations.erase import decide_erasure, erasures, legal_holds, request_erasure
 from governance.operations.inspect import evidence, list_models, list_reviews, verify_ledger
 from governance.operations.operation import Operation, Result
 from governance.operations.review import decide_review
@@ -76,6 +84,16 @@ _ALL: Final[tuple[Operation[Any, Any], ...]] = (
     holds.PLACE_HOLD,
     holds.LIFT_HOLD,
     holds.LIST_HOLDS,
+    request_erasure.REQUEST_ERASURE,
+    decide_erasure.CONFIRM_ERASURE,
+    decide_erasure.REFUSE_ERASURE,
+    decide_erasure.FINISH_ERASURES,
+    erasures.LIST_ERASURES,
+    erasures.SHOW_ERASURE,
+    legal_holds.PLACE_LEGAL_HOLD,
+    legal_holds.LIFT_LEGAL_HOLD,
+    legal_holds.LIST_LEGAL_HOLDS,
+    rotate_epoch.ROTATE_EPOCH,
     evidence.LIST_EVIDENCE,
     evidence.SHOW_EVIDENCE,
     evidence.REPRODUCE_EVIDENCE,

@@ -316,6 +316,47 @@ class TrailReview(Record):
     decided_us: int | None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Erasure(Record):
+    """The request to erase a person, named by the random id of the person's key alone (P13).
+
+    `bodies` is how many were destroyed by the entry `erased_seq`, None until they were; the
+    identifier is nowhere. `requested_seq` is the entry of the request, whose body has the reason.
+    """
+
+    TABLE = "erasure"
+
+    key_id: str
+    basis: str
+    state: str
+    requested_by: str
+    requested_us: int
+    requested_seq: int
+    decided_by: str | None
+    decided_us: int | None
+    bodies: int | None
+    erased_seq: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LegalHold(Record):
+    """What keeps bodies from being erased: a person's, a model's, or with neither named all.
+
+    `key_id` is the random id of the person's key.
+    """
+
+    TABLE = "legal_hold"
+
+    key_id: str | None
+    model: str | None
+    cause: str
+    placed_by: str
+    placed_us: int
+    state: str
+    first_signer: str | None
+    lifted_us: int | None
+
+
 RECORD_TYPES: tuple[type[Record], ...] = (
     Person,
     RoleGrant,
@@ -333,4 +374,6 @@ RECORD_TYPES: tuple[type[Record], ...] = (
     MonitorRun,
     Finding,
     TrailReview,
+    Erasure,
+    LegalHold,
 )

@@ -19,6 +19,7 @@ from change_control.release.release import Release as StandingRelease
 from governance.gate.ask import Ask, Served
 from governance.gate.decide import Decision, Dossier, decide
 from governance.gate.reasons import Refusal
+from governance.ledger.store.keys import KeyStore
 from governance.registry.records import Release
 from governance.serving.codec import Codec
 from governance.serving.snapshot import GovernedModel, Snapshot
@@ -64,9 +65,10 @@ class _Case:
 class Answers:
     """Takes questions to the committer."""
 
-    def __init__(self, *, state: ServingState, pen: Pen) -> None:
+    def __init__(self, *, state: ServingState, pen: Pen, keys: KeyStore) -> None:
         self._state = state
         self._pen = pen
+        self._keys = keys
 
     def submit(self, ask: Ask, codec: Codec, *, now_us: int) -> Future[CommittedAnswer]:
         """Decide, answer and queue; the future ends when the entry is durable and signed."""
@@ -86,7 +88,13 @@ class Answers:
         if model is None or release is None or predictor is None or isinstance(question, Refusal):
             return _refusal(case, again=self._decide_again)
         answers = model.in_use.rows.answer(predictor, question.rows)
-        return _answer(case, model, release, answers, again=self._decide_again)
+        key = release.body_key if question.subject is None else self._key_of(ask, question.subject)
+        return _answer(case, model, release, answers, body_key=key, again=self._decide_again)
+
+    def _key_of(self, ask: Ask, subject: str) -> str:
+        """Return the name of the person's key: what is said of a person is erased with it (P13)."""
+        organisation = ask.caller.scope.organisation
+        return self._keys.subject_key(organisation=organisation, subject=subject)
 
     def _decide_again(
         self, before: _Case, prepared: PendingAnswer, reader: Reader, epoch: int, now_us: int
@@ -150,6 +158,7 @@ def _answer(
     release: Release,
     answers: Sequence[RowAnswer],
     *,
+    body_key: str,
     again: Again,
 ) -> PendingAnswer:
     silent = [answer for answer in answers if answer.reasons]
@@ -166,13 +175,17 @@ def _answer(
     facts["market"], facts["purpose"] = release.market, release.purpose
     facts["dispositions"] = {"answered": len(answers) - len(silent), "abstained": len(silent)}
     facts["reasons"] = [*sorted({code for answer in silent for code in answer.reasons})]
-    facts["body_key"] = release.body_key
+    facts["body_key"] = body_key
     return _pending(
         case,
         again,
         kind=ANSWERED,
         facts=facts,
-        body=Body(content=content, key_id=release.body_key),
+        body=Body(
+            content=content,
+            key_id=body_key,
+            of_subject=model.in_use.entry.use.rows_are_about_people,
+        ),
         reply=reply,
         status=200,
         idempotency=_idempotency(case.ask),

@@ -29,6 +29,7 @@ from governance.ledger.store.tables import EntryRow, Row
 from governance.ledger.store.view import LedgerView
 from governance.storage.bulk import SqlRow, insert_rows
 from governance.storage.chain import Draft
+from governance.storage.erasing import Gone
 from governance.storage.errors import IdempotencyMismatch, RepeatSuperseded
 from governance.storage.ports import CommittedAnswer, PendingAnswer, Reader, Recorded
 from governance.storage.private_tables import IdempotencyRow, ObservationRow
@@ -122,10 +123,17 @@ def place_answers(
     batch = AnswerBatch()
     asked = [a.pending.idempotency for a in answers if a.pending.idempotency]
     known = _stored(connection, asked, now_us) if asked else {}
+    gone = Gone.among(
+        [queued.pending for queued in answers],
+        connection,
+        mark=sealer.mark,
+        forgotten_us=now_us - KEPT_US,
+    )
     for queued in answers:
         fate: Fate
         try:
             pending, prepared = _decided_again(queued, reader, draft, sealer, now_us)
+            gone.refuse(pending)
             fate = _repeated(pending, known) or _placed(pending, prepared, draft, now_us)
         except SQLAlchemyError:
             raise  # the transaction is lost, and so is the batch

@@ -91,6 +91,14 @@ class QueuedAct:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class QueuedWork:
+    """Work on the writing connection between batches, for what takes no transaction."""
+
+    work: Callable[[Connection], Any]
+    future: Future[Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Staged:
     """A batch that is written but not yet released."""
 
@@ -208,6 +216,15 @@ class Committer:
         self._put(QueuedAnswer(pending=pending, prepared=prepared, future=future))
         return future
 
+    def maintain(self, work: Callable[[Connection], T]) -> T:
+        """Run `work` between batches on the writing connection, which is in no transaction.
+
+        Everybody else waits meanwhile. Raises what `work` raises, and AuditUnavailable.
+        """
+        future: Future[T] = Future()
+        self._put(QueuedWork(work=work, future=future))
+        return future.result()
+
     def close(self) -> None:
         """Finish what is queued, store the last note, and give the connection back."""
         with self._door:
@@ -232,7 +249,7 @@ class Committer:
 
     # --- the thread ---------------------------------------------------------------------------
 
-    def _put(self, item: QueuedAct | QueuedAnswer) -> None:
+    def _put(self, item: QueuedAct | QueuedAnswer | QueuedWork) -> None:
         with self._door:  # nothing may be queued behind the closing mark, and wait for ever
             if self._closed:
                 raise audit_unavailable("the pen is closed")
@@ -247,6 +264,9 @@ class Committer:
                     [item for item in items if isinstance(item, QueuedAct)],
                     [item for item in items if isinstance(item, QueuedAnswer)],
                 )
+            for item in items:
+                if isinstance(item, QueuedWork):
+                    self._maintain(item)
 
     def _drain(self) -> tuple[list[object], bool]:
         items = [self._queue.get()]
@@ -280,6 +300,19 @@ class Committer:
             _fail((*acts, *answers), error)
         else:
             self._release(staged)
+
+    def _maintain(self, item: QueuedWork) -> None:
+        if self._fault is not None:
+            item.future.set_exception(self._fault)
+            return
+        try:
+            with self._connected() as connection:
+                item.future.set_result(item.work(connection))
+        except _STORAGE_FAULTS as error:
+            self._drop()
+            item.future.set_exception(_unavailable(error))
+        except Exception as error:  # noqa: BLE001 - goes to the caller who waits for it
+            item.future.set_exception(error)
 
     def _write_durably(self, acts: Sequence[QueuedAct], answers: Sequence[QueuedAnswer]) -> Staged:
         """Commit the batch; after an error look whether it stands, else try once more.
@@ -503,6 +536,12 @@ def _own_error(error: Exception) -> Exception:
     )
     conflict.__cause__ = error
     return conflict
+
+
+def _unavailable(error: Exception) -> AuditUnavailable:
+    refusal = audit_unavailable("the database cannot be maintained now")
+    refusal.__cause__ = error
+    return refusal
 
 
 def _fail(items: Iterable[QueuedAct | QueuedAnswer], error: Exception) -> None:

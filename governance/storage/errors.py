@@ -30,6 +30,19 @@ class RepeatSuperseded(Conflict):
     code = "gate.repeat_superseded"
 
 
+class SubjectErased(Conflict):
+    """The subject was erased while an answer about it waited for its entry (P13)."""
+
+    code = "gate.subject_erased"
+
+
+class AnswerErased(GovernanceError):
+    """An idempotency key came again, and its answer was erased with its subject (P13)."""
+
+    code = "gate.answer_erased"
+    http_status = 410
+
+
 class SettingRefused(GovernanceError):
     """A connection does not have a setting that durability or secrecy needs."""
 

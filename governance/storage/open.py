@@ -41,6 +41,8 @@ from governance.storage.committer import Committer
 from governance.storage.cosigner import Cosigner
 from governance.storage.counts import RecordCounts, Window, count_records
 from governance.storage.engine import reader_engine, writer_engine
+from governance.storage.epochs import finish_rotation
+from governance.storage.erasing import finish_erasures, owes_erasure
 from governance.storage.fencing import epoch_at_start
 from governance.storage.genesis import write_genesis
 from governance.storage.key_history import read_log_keys
@@ -83,6 +85,7 @@ class Storage:
     verifier: Verifier
     rebuild: Callable[..., RebuildReport]
     count: Callable[..., RecordCounts]
+    finish_erasures: Callable[[], bool]
 
 
 def create_home(
@@ -136,6 +139,7 @@ def open_storage(
             rebuild()
         with engine.connect() as connection:
             schema.check_triggers(connection)
+        _finish_keys(engine, home, keys, clock)
         pen = Committer(
             database=home.database,
             live=live,
@@ -167,6 +171,7 @@ def open_storage(
             verifier=verifier,
             rebuild=rebuild,
             count=partial(count_records, engine),
+            finish_erasures=lambda: pen.maintain(partial(finish_erasures, keys=keys, clock=clock)),
         )
 
 
@@ -261,6 +266,19 @@ def _settle(home: Home) -> None:
     engine = writer_engine(home.database)
     with engine.connect():
         engine.dispose()
+
+
+def _finish_keys(engine: Engine, home: Home, keys: KeyStore, clock: Clock) -> None:
+    """Finish what a crash left between an entry and the keys that it speaks of (P13)."""
+    finish_rotation(engine, keys)
+    if not owes_erasure(engine, keys):
+        return
+    writer = writer_engine(home.database)
+    try:
+        with writer.connect() as connection:
+            finish_erasures(connection, keys=keys, clock=clock)
+    finally:
+        writer.dispose()
 
 
 def _compared(

@@ -19,10 +19,14 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Body:
-    """Plaintext that goes into an entry's erasable body under the key `key_id`."""
+    """Plaintext that goes into an entry's erasable body under the key `key_id`.
+
+    `of_subject` says that the key is a person's, who may be erased before the entry is written.
+    """
 
     content: bytes
     key_id: str
+    of_subject: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -64,6 +64,27 @@ class IdempotencyRow(Row, table=True):
     created_us: int = Field(sa_type=BigInteger, index=True)
 
 
+class ErasedAnswerRow(Row, table=True):
+    """What an idempotency key leaves for the rest of its day when its answer is erased.
+
+    `mark` is `KeyStore.mark` of caller and key: it tells a repetition, and nothing to anybody else.
+    """
+
+    __tablename__ = "erased_answer"
+    __table_args__ = (CheckConstraint("length(mark) = 64", name="mark"),)
+
+    mark: str = Field(primary_key=True)
+    created_us: int = Field(sa_type=BigInteger, index=True)
+
+
+class ErasureResidueRow(Row, table=True):
+    """An erasing entry after which the files were not swept yet; a start finishes it."""
+
+    __tablename__ = "erasure_residue"
+
+    seq: int = Field(sa_type=POSITION, primary_key=True, sa_column_kwargs=_KEY)
+
+
 class CredentialRow(Row, table=True):
     """A person's password as an argon2id hash; `must_change` where somebody else chose it."""
 

@@ -27,6 +27,7 @@ from governance.ledger.core.errors import BodyUnreadable, LedgerTampered, NotCan
 from governance.ledger.core.log_keys import LogKeys
 from governance.ledger.core.progress import UNWATCHED, Watch
 from governance.ledger.core.record import decode_entry
+from governance.ledger.store.erased import Erasures
 from governance.ledger.store.keys import KeyDestroyed, KeyStore, KeyUnknown
 from governance.ledger.store.streaming import streamed
 from governance.ledger.store.tables import BlobRow, BodyRow, EntryRow, Row
@@ -49,6 +50,7 @@ from governance.storage.projection import (
 from governance.storage.rebuild_private import (
     Credentials,
     compare_credentials,
+    compare_erased,
     compare_idempotency,
     verify_signature,
 )
@@ -137,6 +139,8 @@ def rebuild_check(
             connection, counted.credentials, folded.rows[ServiceClient.TABLE]
         )
         repeats = compare_idempotency(connection)
+        counted.erasures.check(connection)
+        compare_erased(connection)
         _compare_head(connection, counted)
         folded.verify_signatures(home.signature_key().public_key())
         check_log_keys(counted.log_keys(), home)
@@ -161,6 +165,7 @@ class _Counted:
     blobs: dict[str, tuple[str, int, int]] = field(default_factory=dict)
     credentials: Credentials = field(default_factory=Credentials)
     policy: tuple[Json, int] = (None, 0)
+    erasures: Erasures = field(default_factory=Erasures)
     keys: LogKeys | None = None
 
     def log_keys(self) -> LogKeys:
@@ -180,6 +185,7 @@ class _Counted:
             self.keys = self.log_keys().after(seq, decode_entry(row["env"]).kind, facts)
         self.entries += 1
         self.credentials.add(row["env"], facts, seq)
+        self.erasures.add(row["env"], facts, seq)
         changes = facts.get("changes")
         if changes:
             apply_changes(changes, folded, seq=seq)

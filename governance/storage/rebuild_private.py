@@ -21,10 +21,15 @@ from governance.ledger.core.canonical import Json
 from governance.ledger.core.errors import LedgerTampered
 from governance.ledger.core.record import decode_entry
 from governance.ledger.store.streaming import streamed
-from governance.ledger.store.tables import EntryRow, Row
+from governance.ledger.store.tables import BodyRow, EntryRow, Row
 from governance.registry.esignature import SignatureRejected, verify
 from governance.registry.records import Person, ServiceClient
-from governance.storage.private_tables import ClientSecretRow, CredentialRow, IdempotencyRow
+from governance.storage.private_tables import (
+    ClientSecretRow,
+    CredentialRow,
+    IdempotencyRow,
+    ObservationRow,
+)
 from governance.storage.projection import Value
 
 CREDENTIAL_FACT: Final = "credential_sha256"
@@ -35,6 +40,8 @@ _CLIENT_KINDS: Final = frozenset({"client.added", "client.rotated"})
 _ANSWERS: Final = "inference."
 
 _ENTRY = Row.metadata.tables[EntryRow.__tablename__]
+_BODY = Row.metadata.tables[BodyRow.__tablename__]
+_OBSERVATION = Row.metadata.tables[ObservationRow.__tablename__]
 _CREDENTIAL = Row.metadata.tables[CredentialRow.__tablename__]
 _CLIENT_SECRET = Row.metadata.tables[ClientSecretRow.__tablename__]
 _IDEMPOTENCY = Row.metadata.tables[IdempotencyRow.__tablename__]
@@ -117,6 +124,21 @@ def compare_idempotency(connection: Connection) -> int:
                 )
             compared += 1
     return compared
+
+
+def compare_erased(connection: Connection) -> None:
+    """Find what is stored beside a body that was erased: it was to go with the body (P13)."""
+    for table in (_OBSERVATION, _IDEMPOTENCY):
+        query = (
+            select(table.c.seq)
+            .select_from(table.join(_BODY, _BODY.c.seq == table.c.seq))
+            .where(_BODY.c.erased_by_seq.is_not(None))
+        )
+        seq = connection.execute(query.limit(1)).scalar()
+        if seq is not None:
+            raise LedgerTampered(
+                f"table {table.name}: a row is left of a body that was erased", sequence=seq
+            )
 
 
 def verify_signature(row: Mapping[str, Value], *, key: Ed25519PublicKey, sequence: int) -> None:

@@ -53,6 +53,10 @@ class Sealer:
         self._origin = origin
         self._keys = keys
 
+    def mark(self, text: str) -> str:
+        """Return the key store's mark of `text` (`KeyStore.mark`)."""
+        return self._keys.mark(text)
+
     def prepare(
         self,
         *,

@@ -19,9 +19,11 @@ from governance.registry.records import (
     ChangeRequest,
     Dataset,
     Document,
+    Erasure,
     Evidence,
     Finding,
     Hold,
+    LegalHold,
     MonitorRun,
     OutcomeBatch,
     Person,
@@ -53,6 +55,8 @@ STATES: Final[dict[str, tuple[str, ...]]] = {
     "release": ("active", "replaced", "rolled_back", "expired", "recalled"),
     "hold": ("open", "lift_signed", "lifted"),
     "trail_review": ("open", "accepted", "exceptions", "withdrawn"),
+    "erasure": ("requested", "refused", "erased"),
+    "legal_hold": ("open", "lift_signed", "lifted"),
 }
 MODES: Final = ("shadow", "share", "full")
 VERDICTS: Final = ("pass", "fail", "insufficient")
@@ -415,6 +419,53 @@ class TrailReviewRow(GovernedRow, table=True):
     decided_us: int | None = Field(default=None, sa_type=BigInteger)
 
 
+class ErasureRow(GovernedRow, table=True):
+    """See `records.Erasure`."""
+
+    __tablename__ = "erasure"
+    __table_args__ = (
+        _one_of("state", STATES["erasure"]),
+        CheckConstraint("length(key_id) = 32", name="key_id"),
+        CheckConstraint(
+            "(state = 'erased') = (bodies IS NOT NULL) AND (bodies IS NULL) = (erased_seq IS NULL)",
+            name="bodies",
+        ),
+        Index(None, "key_id"),
+    )
+
+    key_id: str
+    basis: str
+    state: str
+    requested_by: str
+    requested_us: int = Field(sa_type=BigInteger)
+    requested_seq: int = Field(sa_type=BigInteger)
+    decided_by: str | None = None
+    decided_us: int | None = Field(default=None, sa_type=BigInteger)
+    bodies: int | None = None
+    erased_seq: int | None = Field(default=None, sa_type=BigInteger)
+
+
+class LegalHoldRow(GovernedRow, table=True):
+    """See `records.LegalHold`."""
+
+    __tablename__ = "legal_hold"
+    __table_args__ = (
+        _one_of("state", STATES["legal_hold"]),
+        CheckConstraint("key_id IS NULL OR length(key_id) = 32", name="key_id"),
+        CheckConstraint("key_id IS NULL OR model IS NULL", name="covers"),
+        CheckConstraint("(state = 'lifted') = (lifted_us IS NOT NULL)", name="lifted_us"),
+    )
+
+    key_id: str | None = None
+    model: str | None = None
+    cause: str
+    placed_by: str
+    placed_us: int = Field(sa_type=BigInteger)
+    state: str
+    first_signer: str | None = None
+    lifted_us: int | None = Field(default=None, sa_type=BigInteger)
+
+
 ROW_OF: Final[dict[type[Record], type[GovernedRow]]] = {
     Person: PersonRow,
     RoleGrant: RoleGrantRow,
@@ -432,6 +483,8 @@ ROW_OF: Final[dict[type[Record], type[GovernedRow]]] = {
     MonitorRun: MonitorRunRow,
     Finding: FindingRow,
     TrailReview: TrailReviewRow,
+    Erasure: ErasureRow,
+    LegalHold: LegalHoldRow,
 }
 
 

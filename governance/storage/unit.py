@@ -110,6 +110,10 @@ class SqlUnit(SqlReader):
         """Make a data key in the key store, durably, and return its random key id."""
         return self._keys.new_key()
 
+    def writes_under(self, key_id: str) -> bool:
+        """Whether this batch, not yet written, holds a body under the key."""
+        return any(body[1] == key_id for body in self._draft.bodies)
+
     def put_outcomes(self, rows: Sequence[OutcomeRow], *, source: str) -> None:
         """Store outcome rows beside the next entry of kind `outcome.recorded`.
 

@@ -285,12 +285,13 @@ def small(tmp_path: Path, clock: Clock | None = None) -> Iterator[Small]:
     home = tmp_path / "home"
     template, secret = _template()
     shutil.copytree(template, home)
-    with _opened(home, clock or TickingClock(now_us=START_US + DAY_US), secret) as opened:
+    with opened_small(home, clock or TickingClock(now_us=START_US + DAY_US), secret) as opened:
         yield opened
 
 
 @contextmanager
-def _opened(home: Path, clock: Clock, secret: str) -> Iterator[Small]:
+def opened_small(home: Path, clock: Clock, secret: str) -> Iterator[Small]:
+    """Open a home that was built before, with `secret` the calling system's."""
     compute = PreparedCompute()
     with cheap_passwords(), open_deployment(home, clock=clock, compute=compute) as deployment:
         yield Small(deployment=deployment, compute=compute, clock=clock, secret=secret)
@@ -313,7 +314,7 @@ def _template() -> tuple[Path, str]:
             password=password_of(ADMINISTRATOR),
             clock=clock,
         )
-    with _opened(home, clock, "") as opened:
+    with opened_small(home, clock, "") as opened:
         for person, roles in PEOPLE.items():
             admit(opened, person, roles)
         return home, _build(opened)

@@ -28,6 +28,7 @@ from governance.ledger.core.bundles import (
 )
 from governance.ledger.core.checkpoint import Checkpoint, VerifiedCheckpoint, open_checkpoint
 from governance.ledger.core.encoding import HASH_BYTES
+from governance.ledger.core.erased import ERASED_KIND
 from governance.ledger.core.errors import LedgerTampered, NotCanonical, NoteRejected
 from governance.ledger.core.merkle import leaf_hash
 from governance.ledger.core.note import COSIGNATURE_V1, parse_note
@@ -52,8 +53,6 @@ from governance.ledger.core.tiles import (
     tile_at,
     tiles_of,
 )
-
-ERASED_KIND: Final = "subject.erased"
 
 # A signed size may be huge and the folder empty; who misses this much fetches it first.
 MAX_MISSING: Final = 1000

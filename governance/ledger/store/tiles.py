@@ -98,6 +98,11 @@ class LedgerTiles:
                 rows = connection.execute(page.order_by(_ENTRY.c.seq)).mappings().all()
             yield from rows
 
+    def _erased_by(self, seq: int) -> int | None:
+        query = select(_BODY.c.erased_by_seq).where(_BODY.c.seq == seq)
+        with self._engine.connect() as connection:
+            return connection.execute(query).scalar()
+
     def _body(self, row: RowMapping) -> bytes:
         seq = row["seq"]
         if decode_entry(row["env"]).body_c is None:
@@ -109,6 +114,9 @@ class LedgerTiles:
         try:
             body = self._open_body(row)
         except (KeyDestroyed, KeyUnknown) as error:
+            erased_by = self._erased_by(seq)  # meanwhile: the row was read before
+            if erased_by is not None:
+                return body_record(ExportedBody(state="erased", erased_by=erased_by))
             raise LedgerTampered(
                 "its body cannot be opened and no entry says that it was erased", sequence=seq
             ) from error

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, TypeAlias
+from typing import Any, TypeAlias
 
 from sqlalchemy import Connection, Engine, RowMapping, Select, func, literal, select
 
@@ -26,6 +26,7 @@ from governance.ledger.core.record import decode_entry
 from governance.ledger.core.verify import StoredEntry, VerifiedLog, verify_log
 from governance.ledger.store.anchors import Anchor, StoredAnchors, largest_cosigned
 from governance.ledger.store.checkpoints import StoredCheckpoints
+from governance.ledger.store.erased import NEEDLE, Erasures
 from governance.ledger.store.key_ring import KeyRing
 from governance.ledger.store.keys import KeyDestroyed, KeyStore, KeyUnknown
 from governance.ledger.store.live import LiveLog
@@ -36,8 +37,6 @@ from governance.ledger.store.tiles import LedgerTiles
 
 Columns: TypeAlias = "RowMapping | Mapping[str, Any]"
 """A row of `_rows`, by name."""
-
-ERASED_KIND: Final = "subject.erased"
 
 _ENTRY = Row.metadata.tables[EntryRow.__tablename__]
 _BODY = Row.metadata.tables[BodyRow.__tablename__]
@@ -141,7 +140,24 @@ class LedgerView:
             raise NotFound(
                 f"the ledger has no entry {seq}", next_step="Ask for a number below its size."
             )
-        return None if row["ciphertext"] is None else self._open(row)
+        return self._open_unless_erased(row)
+
+    def _open_unless_erased(self, row: RowMapping) -> bytes | None:
+        """Return the body; None also where it is erased between reading the row and opening it."""
+        if row["ciphertext"] is None:
+            return None
+        try:
+            return self._open(row)
+        except KeyDestroyed:
+            if self._is_erased(row["seq"]):
+                return None
+            raise
+
+    def _is_erased(self, seq: int) -> bool:
+        """Whether the body is marked as erased by now, in another snapshot than the one in use."""
+        query = select(_BODY.c.erased_by_seq).where(_BODY.c.seq == seq)
+        with self._connect() as connection:
+            return connection.execute(query).scalar() is not None
 
     def receipt(self, event_id: str) -> bytes:
         """Return the receipt of an event under the best checkpoint that covers it; raise NotFound.
@@ -156,7 +172,7 @@ class LedgerView:
             raise NotFound(f"the ledger has no event {event_id}", next_step="Check the identifier.")
         if row["seq"] >= self._live.published_size:
             self._refresh()  # another process of this database wrote it
-        body = None if row["ciphertext"] is None else self._open(row)
+        body = self._open_unless_erased(row)
         return build_receipt(
             entry=row["env"],
             facts=row["facts"],
@@ -174,8 +190,16 @@ class LedgerView:
         """Check every entry, body and checkpoint; raise LedgerTampered naming the first fault.
 
         One snapshot is read once, in order. Bodies are decrypted and compared; a body without a
-        key is accepted only where a later entry says that it was erased.
+        key is accepted only where a later entry says that it was erased. Where somebody is erased
+        meanwhile, the snapshot is no longer what is kept, and another one is read.
         """
+        while True:
+            try:
+                return self._verify(watch)
+            except _ErasedMeanwhile:
+                continue
+
+    def _verify(self, watch: Watch) -> VerifiedLog:
         newest = [self.log_keys.open(self._live.note)]
         in_file = largest_note(self._notes_path, keys=self.log_keys)
         if in_file is None:
@@ -185,10 +209,12 @@ class LedgerView:
             query = _rows().order_by(_ENTRY.c.seq)
             with streamed_tuples(connection, query) as found:
                 watched = watch.rows("entries", found)
-                rows = _Rows(connection, query.selected_columns.keys(), watched, self._open)
+                names = query.selected_columns.keys()
+                rows = _Rows(names, watched, self._open, self._is_erased)
                 verified = verify_log(
                     rows, origin=self.origin, checkpoints=newest, open_body=rows.open_body
                 )
+            rows.erasures.check(connection)
             self._check_orphans(connection)
             self._check_checkpoints(connection, verified, watch)
             self._anchors().check(connection, watch=watch)
@@ -308,20 +334,23 @@ class _Rows:
 
     def __init__(
         self,
-        connection: Connection,
         names: Sequence[str],
         found: Iterable[Sequence[Any]],
         opener: Callable[[Columns], bytes],
+        is_erased: Callable[[int], bool],
     ) -> None:
-        self._connection = connection
+        self.erasures = Erasures()
         self._names = names
         self._found = found
         self._opener = opener
+        self._is_erased = is_erased
         self._row: Columns | None = None
 
     def __iter__(self) -> Iterator[StoredEntry]:
         for row in self._found:
             seq, event_id, env, leaf, facts, facts_salt, body_seq, *_ = row
+            if NEEDLE in env:
+                self.erasures.add(env, _facts(facts, seq), seq)
             if body_seq is None:
                 yield StoredEntry(seq, event_id, env, leaf, facts, facts_salt)
             else:
@@ -337,23 +366,26 @@ class _Rows:
         try:
             return self._opener(row)
         except (KeyDestroyed, KeyUnknown) as error:
+            if self._is_erased(stored.seq):
+                raise _ErasedMeanwhile from error
             raise LedgerTampered(
                 "its body cannot be opened and no entry says that it was erased",
                 sequence=stored.seq,
             ) from error
 
     def _check_columns(self, row: Columns) -> None:
-        """Compare what stands beside the sealed bytes: the key's name and the erasing act."""
-        seq, by = row["seq"], row["erased_by_seq"]
+        """Compare what stands beside the sealed bytes: the key's name."""
+        seq = row["seq"]
         facts = _facts(row["facts"], seq)
         if not isinstance(facts, dict) or facts.get("body_key") != row["key_id"]:
             raise LedgerTampered("its body is stored under another key's name", sequence=seq)
-        if by is None:
-            return
-        query = select(_ENTRY.c.env).where(_ENTRY.c.seq == by)
-        env = self._connection.execute(query).scalar()
-        if env is None or by <= seq or decode_entry(env).kind != ERASED_KIND:
+        by = row["erased_by_seq"]
+        if by is not None and by <= seq:
             raise LedgerTampered("no entry says that its body was erased", sequence=seq)
+
+
+class _ErasedMeanwhile(Exception):
+    """Somebody was erased while a snapshot was read that still shows the body."""
 
 
 def _rows() -> Select[Any]:

@@ -35,7 +35,7 @@ class Asking:
             epoch_of=lambda: deployment.pen.standing_epoch,
             artifacts=Artifacts(root=deployment.home.artifacts_dir),
         )
-        self._answers = Answers(state=self.state, pen=deployment.pen)
+        self._answers = Answers(state=self.state, pen=deployment.pen, keys=deployment.keys)
 
     def prepare(self, key: str | None = None) -> PendingAnswer:
         asked = Ask(

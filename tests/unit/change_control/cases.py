@@ -14,6 +14,8 @@ from change_control import errors
 from change_control.change.documents import DocumentFacts
 from change_control.change.request import ChangeClass, ChangeFacts, OnInsufficient
 from change_control.describe import LIFECYCLES, AnyLifecycle
+from change_control.erase.erasure import ErasureFacts
+from change_control.erase.legal_hold import LegalHoldFacts
 from change_control.lifecycle import Actor
 from change_control.release.hold import HoldFacts
 from change_control.release.release import ReleaseFacts
@@ -67,6 +69,10 @@ _GOOD: Final[dict[str, Any]] = {
         hold_open=True,
     ),
     "trail review": TrailReviewFacts(exceptions=2, reason_given=True),
+    "erasure": ErasureFacts(authors=frozenset({AUTHOR}), reason_given=True),
+    "legal hold": LegalHoldFacts(
+        authors=frozenset({AUTHOR}), first_signer=FIRST, reason_given=True
+    ),
 }
 
 
@@ -157,5 +163,7 @@ SPOILERS: Final[dict[str, Spoiler]] = {
     "exceptions_are_explained": Spoiler(
         error=errors.ReasonMissing, facts=(("reason_given", False),)
     ),
+    "no_legal_hold": Spoiler(error=errors.LegalHoldOpen, facts=(("legal_holds", ("LH-1",)),)),
+    "retention_is_over": Spoiler(error=errors.RetentionRuns, facts=(("kept_until", "2031-01-01"),)),
     "its_subject_is_settled": Spoiler(error=errors.Blocked, facts=(("subject_settled", False),)),
 }

@@ -9,13 +9,13 @@ import pytest
 
 from governance.ledger.core.bundles import ExportedBody, body_record, entry_record
 from governance.ledger.core.checkpoint import Checkpoint
+from governance.ledger.core.erased import ERASED_KIND
 from governance.ledger.core.errors import LedgerTampered, NoteRejected
 from governance.ledger.core.manifest import MAX_MANIFEST_BYTES, Manifest, check_manifest
 from governance.ledger.core.merkle import EMPTY_ROOT, Tree, leaf_hash
 from governance.ledger.core.record import decode_entry, encode_entry
 from governance.ledger.core.tiles import TilePath, hash_tile
 from governance.ledger.core.verify_tiles import (
-    ERASED_KIND,
     MAX_MISSING,
     ExportIncomplete,
     trusted_checkpoint,

@@ -109,6 +109,33 @@ def hold(home: Small) -> Params:
     return {"hold": placed["hold"], "reason": "Looked into", "password": password_of("rea")}
 
 
+def about(home: Small) -> Params:
+    """Somebody has a key, as after an answer about them."""
+    home.deployment.keys.subject_key(organisation=ORGANISATION, subject="MRN-1")
+    return {"subject": "MRN-1", "basis": "objection", "reason": "A letter"}
+
+
+def waiting_erasure(home: Small) -> Params:
+    waiting = home.perform("cas", "erasure.request", **about(home))
+    return {"erasure": waiting["erasure"], "password": password_of("reg")}
+
+
+def legal_hold(home: Small) -> Params:
+    placed = home.perform(
+        "sam", "legal_hold.place", everything=True, cause="litigation", reason="Case 7"
+    )
+    return {
+        "legal_hold": placed["legal_hold"], "reason": "Closed", "password": password_of("rea"),
+    }  # fmt: skip
+
+
+def revoked_administrator(home: Small, params: Params) -> None:
+    """Whoever was to rotate is no administrator any more."""
+    home.perform(ADMINISTRATOR, "role.grant", person="aud", role="administrator", scope=EVERYWHERE)
+    home.perform("aud", "role.revoke", person=ADMINISTRATOR, role="administrator", scope=EVERYWHERE)
+    del params
+
+
 def release(home: Small) -> Params:
     return {**PLACE, "version": home.approved_version(), "password": password_of("mo")}
 
@@ -270,6 +297,26 @@ CASES: dict[str, Case] = {
         who="sam", params=late, stale=again("sam", "monitor.check_overdue")
     ),
     "hold.place": Case(who="sam", params=given(**HOLD), stale=but(version="forecasting/9")),
+    "erasure.request": Case(
+        who="cas", params=about, stale=again("cas", "erasure.request"),
+    ),
+    "erasure.confirm": Case(
+        who="reg", params=waiting_erasure, stale=again("reg", "erasure.confirm"),
+    ),
+    "erasure.refuse": Case(
+        who="reg", stale=again("reg", "erasure.refuse"),
+        params=lambda home: {
+            "erasure": waiting_erasure(home)["erasure"], "reason": "Not this person",
+        },
+    ),
+    "legal_hold.place": Case(
+        who="sam", params=given(model=MODEL, cause="litigation", reason="Case 7"),
+        stale=but(model="dosing"),
+    ),
+    "legal_hold.lift": Case(
+        who="rea", params=legal_hold, stale=again("rea", "legal_hold.lift"),
+    ),
+    "keys.rotate_epoch": Case(who="ada", params=given(), stale=revoked_administrator),
     "hold.lift": Case(who="rea", params=hold, stale=again("rea", "hold.lift")),
     "trail.export": Case(
         who="reg", params=given(form="csv", kind="release.*"), stale=but(form="xlsx")

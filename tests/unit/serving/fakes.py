@@ -28,6 +28,7 @@ from governance.serving.state import ServingState
 from governance.storage.answers import AUTHORITY
 from governance.storage.errors import audit_unavailable
 from governance.storage.ports import CommittedAnswer, OutcomeRow, PendingAnswer, Recorded
+from tests.support.memory_keys import MemoryKeyStore
 
 NOW_US = 1_790_000_000_000_000
 HOUR_US = 3_600_000_000
@@ -57,6 +58,11 @@ def path_table(*, base: int = 100) -> dict[str, Json]:
         "levels": ["0.8", "0.95"], "members": ["ets", "theta"],
         "series": {"L01/General": series},
     }  # fmt: skip
+
+
+RETENTION: dict[str, Json] = {
+    "category": "supply-record", "days": 30, "basis": "Kept a month by the pharmacy's schedule",
+}  # fmt: skip
 
 
 def entry_record(*, about_people: bool = False) -> dict[str, Json]:
@@ -109,6 +115,7 @@ def entry_record(*, about_people: bool = False) -> dict[str, Json]:
         },
         "subgroups": {"attributes": [], "reason_none": "One series only", "approach": "Not sought"},
         "preconditions": [], "fallback": "Order as last year",
+        "retention": RETENTION if about_people else None,
     }  # fmt: skip
 
 
@@ -253,6 +260,7 @@ class World:
     state: ServingState
     answers: Answers
     artifact: Path
+    keys: MemoryKeyStore
 
     @contextmanager
     def reader(self) -> Iterator[FakeReader]:
@@ -278,8 +286,11 @@ def make_world(folder: Path, *, about_people: bool = False) -> World:
     state = ServingState(
         read=read, epoch_of=lambda: registry.epoch, artifacts=Artifacts(root=folder)
     )
-    answers = Answers(state=state, pen=pen)
-    return World(registry=registry, pen=pen, state=state, answers=answers, artifact=artifact)
+    keys = MemoryKeyStore()
+    answers = Answers(state=state, pen=pen, keys=keys)
+    return World(
+        registry=registry, pen=pen, state=state, answers=answers, artifact=artifact, keys=keys
+    )
 
 
 def _records(

@@ -140,11 +140,31 @@ def test_a_caller_without_the_permission_is_refused(world: World) -> None:
     assert (committed.answer.status, codes(committed)) == (403, ["identity.forbidden"])
 
 
-def test_an_answer_about_a_person_is_refused_where_it_could_not_be_erased(tmp_path: Path) -> None:
+@pytest.mark.requirement("P13")
+def test_an_answer_about_a_person_is_sealed_under_that_persons_key(tmp_path: Path) -> None:
+    world = make_world(tmp_path, about_people=True)
+    committed = [
+        put(world, Question(rows=[GOOD_ROW], purpose=PURPOSE, subject=subject))
+        for subject in ("p-17", "p-18", "p-17")
+    ]
+    keys = [entry.body.key_id if entry.body else None for entry in world.pen.entries]
+    assert keys[0] == keys[2] != keys[1]
+    assert keys[0] == world.keys.find_subject(organisation="st-olav", subject="p-17")
+    assert all(entry.body and entry.body.of_subject for entry in world.pen.entries)
+    for one, key in zip(committed, keys, strict=True):
+        assert one.answer.facts["body_key"] == key
+        assert "p-17" not in repr(one.answer.facts)
+
+
+@pytest.mark.requirement("P13")
+def test_a_refusal_about_a_person_makes_no_key_and_has_no_body(tmp_path: Path) -> None:
     world = make_world(tmp_path, about_people=True)
     assert codes(put(world)) == ["gate.subject_required"]
+    world.registry.add(hold_record())
     named = Question(rows=[GOOD_ROW], purpose=PURPOSE, subject="p-17")
-    assert codes(put(world, named)) == ["gate.subject_keys_missing"]
+    assert codes(put(world, named)) == ["gate.suspended"]
+    assert world.pen.entries[-1].body is None
+    assert world.keys.find_subject(organisation="st-olav", subject="p-17") is None
 
 
 def test_a_subject_is_refused_where_rows_are_not_about_people(world: World) -> None:
@@ -290,7 +310,7 @@ def test_what_a_lost_transaction_decided_on_is_not_kept(world: World) -> None:
     from governance.registry.records import Hold
 
     world.registry.add(hold_record())
-    prepared = module.Answers(state=world.state, pen=world.pen)._prepare(
+    prepared = module.Answers(state=world.state, pen=world.pen, keys=world.keys)._prepare(
         ask(GOOD), json_v1, now_us=NOW_US
     )
     assert prepared.redecide is not None

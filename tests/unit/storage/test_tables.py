@@ -10,6 +10,8 @@ from sqlmodel import AutoString
 
 from change_control.change.documents import DocumentState
 from change_control.change.request import ChangeState
+from change_control.erase.erasure import ErasureState
+from change_control.erase.legal_hold import LegalHoldState
 from change_control.release.hold import HoldState
 from change_control.release.release import ReleaseMode, ReleaseState
 from change_control.release.version import VersionState
@@ -53,6 +55,8 @@ def test_a_table_has_exactly_the_records_fields_and_its_place(kind: type[Record]
         ("release", ReleaseState),
         ("hold", HoldState),
         ("trail_review", TrailReviewState),
+        ("erasure", ErasureState),
+        ("legal_hold", LegalHoldState),
     ],
 )
 def test_the_checks_list_the_states_of_the_lifecycle(table: str, states: type) -> None:

@@ -1,0 +1,1 @@
+"""Erasing a person: the request, the second person's decision, and what keeps evidence (P13)."""
