@@ -41,6 +41,8 @@ WRITER: Final[Mapping[str, tuple[str, ...]]] = {
     "body": (*ADD, _EMPTIED),
     "observation": (*ADD, "DELETE"),
     "idempotency": (*ADD, "DELETE"),
+    "erased_answer": (*ADD, "DELETE"),
+    "erasure_residue": (*ADD, "DELETE"),
     "credential": (*ADD, "UPDATE"),
     "client_secret": (*ADD, "UPDATE"),
     "session": (*ADD, "UPDATE", "DELETE"),
