@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+from pydantic import SecretStr
 
 from governance.cli.door import perform
 from governance.cli.options import (
@@ -17,10 +20,83 @@ from governance.cli.options import (
     target,
 )
 
+if TYPE_CHECKING:
+    from governance.operations.admin.succession import EndOfLog
+
+NewHomeArgument = Annotated[Path, typer.Argument(help="The folder of the new home.")]
+AdministratorOption = Annotated[str, typer.Option(help="The administrator who signs.")]
+SecondOption = Annotated[str, typer.Option(help="The reviewer or regulatory who signs too.")]
+ReasonOption = Annotated[str, typer.Option(help="Why, as a code; it stands in the record.")]
+
 
 def register(app: typer.Typer) -> None:
     """Add the commands to `vigil ledger`."""
     app.command("rotate-key")(rotate_key)
+    app.command("close")(close)
+    app.command("recover")(recover)
+
+
+def close(
+    new_home: NewHomeArgument,
+    administrator: AdministratorOption,
+    second: SecondOption,
+    reason: ReasonOption = "planned",
+    home: HomeOption = DEFAULT_HOME,
+    as_json: JsonOption = False,
+) -> None:
+    """End this log and begin its successor in a new home; two people sign with their passwords.
+
+    The state of governance is carried over, and the last entry here names the new log. The server
+    must not run.
+
+    Example: vigil ledger close next-home --administrator ada --second rea --home vigil-home
+    """
+    from governance.operations.admin.succession import close_log
+
+    closed = close_log(home, new_home, _request(administrator, second, reason))
+    show(closed.model_dump(mode="json"), as_json=as_json)
+
+
+def recover(
+    new_home: NewHomeArgument,
+    administrator: AdministratorOption,
+    second: SecondOption,
+    reason: ReasonOption = "storage_lost",
+    compromised: Annotated[
+        bool, typer.Option("--compromised", help="The log key is in strange hands.")
+    ] = False,
+    home: HomeOption = DEFAULT_HOME,
+    as_json: JsonOption = False,
+) -> None:
+    """Begin a successor of a log that is behind its witnesses, or whose key was stolen.
+
+    Nothing is written into the old home. The first entry of the new one says what is lost, with the
+    witness's checkpoint as proof.
+
+    Example: vigil ledger recover next-home --administrator ada --second rea --home vigil-home
+    """
+    from governance.operations.admin.succession import recover_log
+
+    begun = recover_log(
+        home, new_home, _request(administrator, second, reason), compromised=compromised
+    )
+    show(begun.model_dump(mode="json"), as_json=as_json)
+
+
+def _request(administrator: str, second: str, reason: str) -> EndOfLog:
+    from governance.operations.admin.succession import EndOfLog, Signing
+
+    if re.fullmatch(r"[a-z][a-z_.]{2,60}", reason) is None:
+        raise typer.BadParameter("--reason is a code, as in planned or key_compromised")
+    passwords = (
+        ask_password(f"Password of {administrator}"),
+        ask_password(f"Password of {second}", variable="VIGIL_SECOND_PASSWORD"),
+    )
+    first, other = (
+        Signing(person=person, password=SecretStr(password))
+        for person, password in zip((administrator, second), passwords, strict=True)
+    )
+    return EndOfLog(administrator=first, second=other, reason=reason)
 
 
 def rotate_key(

@@ -13,6 +13,7 @@ from typing import Final
 
 from sqlalchemy import Connection, Engine, Table, distinct, func, select
 
+from governance.ledger.core import canonical
 from governance.ledger.core.errors import LedgerTampered, NotCanonical
 from governance.ledger.core.progress import UNWATCHED, Watch
 from governance.ledger.core.record import decode_entry
@@ -26,6 +27,7 @@ from governance.storage.private_tables import (
     ObservationRow,
 )
 from governance.storage.projection import COLUMNS
+from governance.storage.rebuild_private import CARRIED
 from governance.storage.tables import table_of
 
 ANSWERED: Final = "inference.answered"
@@ -51,7 +53,8 @@ class RecordCounts:
     """What one snapshot of the database holds.
 
     `kinds` counts entries by kind, `inferences_in_window` answers, refusals and withheld answers in
-    the asked window, `rows` governed rows by table. `remembered` and `observed` are the entries
+    the asked window, `rows` governed rows by table, `carried` those of them that a successor took
+    over from the log before it. `remembered` and `observed` are the entries
     that idempotency keys and observations name, `…_unanswered` those of them that are no answer.
     `credentials_unknown` belong to nobody whom an entry added, `secrets_moved` have another epoch
     than their client's record.
@@ -61,6 +64,7 @@ class RecordCounts:
     kinds: Mapping[str, int]
     inferences_in_window: int
     rows: Mapping[str, int]
+    carried: Mapping[str, int]
     remembered: int
     remembered_unanswered: int
     observed: int
@@ -90,6 +94,7 @@ def count_records(
             kinds=dict(sorted(kinds.items())),
             inferences_in_window=inside,
             rows={name: _count(connection, Row.metadata.tables[name]) for name in COLUMNS},
+            carried=_carried(connection, kinds[CARRIED]),
             remembered=_named(connection, _IDEMPOTENCY),
             remembered_unanswered=_not_answered(connection, _IDEMPOTENCY),
             observed=_named(connection, _OBSERVATION),
@@ -99,6 +104,28 @@ def count_records(
             secrets=_count(connection, _SECRET),
             secrets_moved=_moved_secrets(connection),
         )
+
+
+def _carried(connection: Connection, entries: int) -> dict[str, int]:
+    """Return how many rows of each table `ledger.state_carried` inserted."""
+    found: Counter[str] = Counter()
+    if not entries:
+        return found
+    # All of them stand at the beginning, and what is of another kind is passed over.
+    query = select(_ENTRY.c.env, _ENTRY.c.facts).order_by(_ENTRY.c.seq)
+    with streamed(connection, query) as rows:
+        for row in rows:
+            if decode_entry(row["env"]).kind != CARRIED:
+                continue
+            facts = canonical.loads(row["facts"])
+            changes = facts.get("changes") if isinstance(facts, dict) else None
+            for change in changes if isinstance(changes, list) else []:
+                if isinstance(change, dict):
+                    found[str(change.get("table"))] += 1
+            entries -= 1
+            if not entries:
+                break
+    return found
 
 
 def _named(connection: Connection, table: Table) -> int:

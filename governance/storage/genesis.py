@@ -6,6 +6,7 @@ a signed note is never a new one, always one whose anchors were taken away (P3).
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from hashlib import sha256
 from pathlib import Path
 from typing import Final
@@ -30,6 +31,7 @@ from governance.ledger.store.tables import CheckpointRow, Row
 from governance.storage.chain import Draft, Head, insert_head, read_head
 from governance.storage.schema import migrations_folder
 from governance.storage.sealing import Sealer
+from governance.storage.succession.statement import Succession, succession_of
 
 CANONICALISATION: Final = "oncovigil/canonical-json/v1"
 GENESIS: Final = "ledger.genesis"
@@ -37,12 +39,23 @@ _CHECKPOINT = Row.metadata.tables[CheckpointRow.__tablename__]
 _PACKAGES: Final = ("governance", "change_control", "models", "audits")
 
 
-def write_genesis(engine: Engine, home: Home, *, keys: KeyStore, clock: Clock) -> None:
-    """Write head, entry 0 and its signed note; raise Conflict where the database has a log."""
+def write_genesis(
+    engine: Engine,
+    home: Home,
+    *,
+    keys: KeyStore,
+    clock: Clock,
+    more: Mapping[str, Json] | None = None,
+) -> None:
+    """Write head, entry 0 and its signed note; raise Conflict where the database has a log.
+
+    `more` are the facts of a successor about the log before it.
+    """
     now_us = clock.now_us()
     genesis = Sealer(origin=home.origin, keys=keys).prepare(
         kind=GENESIS,
         facts={
+            **(more or {}),
             "actor": "system",
             "canonicalisation": CANONICALISATION,
             "changes": [],
@@ -80,12 +93,16 @@ def key_fingerprint(key: Ed25519PublicKey) -> str:
     return sha256(key.public_bytes_raw()).hexdigest()
 
 
-def check_genesis(facts: dict[str, Json], home: Home) -> None:
-    """Raise LedgerTampered where the home holds another signature key than entry 0 names."""
+def check_genesis(facts: dict[str, Json], home: Home) -> Succession | None:
+    """Raise LedgerTampered where the home holds another signature key than entry 0 names.
+
+    What it says of a log before this one is verified with that key, and returned.
+    """
     if facts.get("signature_key") != key_fingerprint(home.signature_key().public_key()):
         raise LedgerTampered(
             "keys/signature.pem is not the key that the first entry names", sequence=0
         )
+    return succession_of(facts, key=home.signature_key().public_key())
 
 
 def check_log_keys(keys: LogKeys, home: Home) -> None:

@@ -51,6 +51,7 @@ from governance.storage.ports import Reader
 from governance.storage.reader import reader_factory
 from governance.storage.rebuild import RebuildReport, rebuild_check
 from governance.storage.seats import Seat
+from governance.storage.succession.pending import require_begun
 from governance.storage.trust import PolicyInForce, finish_policy_change, policy_in_force
 from governance.storage.verifier import Verifier
 from governance.storage.witnessing import (
@@ -117,6 +118,7 @@ def open_storage(
     configured witness from its address.
     `check_rows` False leaves out the comparison of governed rows, for a start in a hurry.
     """
+    require_begun(home)
     with ExitStack() as stack:
         seat = _seated(home, stack)
         engine, epoch = _checked_engine(home, stack)

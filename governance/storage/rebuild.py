@@ -54,6 +54,7 @@ from governance.storage.rebuild_private import (
     compare_idempotency,
     verify_signature,
 )
+from governance.storage.succession.statement import Succession, check_signatories
 from governance.storage.unit import OUTCOMES_RECORDED, outcome_values
 
 _ENTRY = Row.metadata.tables[EntryRow.__tablename__]
@@ -82,7 +83,7 @@ class RebuildReport:
 
 
 @dataclass(slots=True)
-class _Folded:
+class Folded:
     """Governed rows as dictionaries (`projection.Target`), and who set each column last."""
 
     rows: dict[str, dict[str, dict[str, Value]]] = field(
@@ -125,7 +126,7 @@ def rebuild_check(
 
     The message names table, row, column and both values, `sequence` the entry that set it last.
     """
-    folded, counted = _Folded(), _Counted()
+    folded, counted = Folded(), Counted()
     with engine.connect() as connection, connection.begin():
         entries = select(_ENTRY.c.seq, _ENTRY.c.facts, _ENTRY.c.env).order_by(_ENTRY.c.seq)
         with streamed(connection, entries) as rows:
@@ -143,6 +144,7 @@ def rebuild_check(
         compare_erased(connection)
         _compare_head(connection, counted)
         folded.verify_signatures(home.signature_key().public_key())
+        check_signatories(counted.succession, folded.rows)
         check_log_keys(counted.log_keys(), home)
         check_policy(*counted.policy, home, counted.log_keys())
         schema.check_triggers(connection)
@@ -157,7 +159,7 @@ def rebuild_check(
 
 
 @dataclass(slots=True)
-class _Counted:
+class Counted:
     """What the stream of entries leaves behind beside the rows."""
 
     entries: int = 0
@@ -167,16 +169,19 @@ class _Counted:
     policy: tuple[Json, int] = (None, 0)
     erasures: Erasures = field(default_factory=Erasures)
     keys: LogKeys | None = None
+    succession: Succession | None = None
 
     def log_keys(self) -> LogKeys:
+        """Return the log's keys as the entries so far state them."""
         if self.keys is None:
             raise LedgerTampered("the first entry is missing", sequence=0)
         return self.keys
 
-    def add(self, row: RowMapping, folded: _Folded, home: Home) -> None:
+    def add(self, row: RowMapping, folded: Folded, home: Home) -> None:
+        """Take in an entry, in order, and fold its changes."""
         seq, facts = row["seq"], _facts(row["facts"], row["seq"])
         if self.entries == 0:
-            check_genesis(facts, home)
+            self.succession = check_genesis(facts, home)
             self.policy = facts.get("policy"), seq
             self.keys = LogKeys.begin(home.origin, facts.get(VKEYS))
         elif _CHANGES_POLICY in row["env"]:
@@ -198,7 +203,7 @@ class _Counted:
                     raise LedgerTampered("it names a blob in no known form", sequence=seq)
 
 
-def _compare_table(connection: Connection, name: str, folded: _Folded) -> None:
+def _compare_table(connection: Connection, name: str, folded: Folded) -> None:
     expected = dict(folded.rows[name])
     with streamed(connection, select(Row.metadata.tables[name])) as rows:
         for row in rows:
@@ -322,7 +327,7 @@ def _named(item: list[Json]) -> dict[str, Any]:
     return dict(zip(_OUTCOME_FIELDS, item, strict=True))
 
 
-def _compare_head(connection: Connection, counted: _Counted) -> None:
+def _compare_head(connection: Connection, counted: Counted) -> None:
     head = read_head(connection, lock=False)
     if head is None:
         raise LedgerTampered("table log_head has no row")

@@ -38,6 +38,9 @@ _PERSON_KINDS: Final = frozenset(
 )
 _CLIENT_KINDS: Final = frozenset({"client.added", "client.rotated"})
 _ANSWERS: Final = "inference."
+CARRIED: Final = "ledger.state_carried"
+CARRIED_PEOPLE: Final = "carried_people"
+CARRIED_CLIENTS: Final = "carried_clients"
 
 _ENTRY = Row.metadata.tables[EntryRow.__tablename__]
 _BODY = Row.metadata.tables[BodyRow.__tablename__]
@@ -68,6 +71,7 @@ class Credentials:
 
     def add(self, env: bytes, facts: Mapping[str, Json], seq: int) -> None:
         """Take in the entry's facts; whom they are about is the record that the act touches."""
+        self._add_carried(env, facts, seq)
         digest = facts.get(CREDENTIAL_FACT)
         if digest is None:
             return
@@ -81,6 +85,28 @@ class Credentials:
         if not isinstance(digest, str) or whom is None:
             raise LedgerTampered("its credential has no known form", sequence=seq)
         known[whom] = _Credential(digest=digest, must_change=facts.get("must_change"), seq=seq)
+
+    def _add_carried(self, env: bytes, facts: Mapping[str, Json], seq: int) -> None:
+        """Take in what a successor carried over of the log before it."""
+        for name, owner, known in (
+            (CARRIED_PEOPLE, "person", self.people),
+            (CARRIED_CLIENTS, "client", self.clients),
+        ):
+            listed = facts.get(name)
+            if listed is None:
+                continue
+            if decode_entry(env).kind != CARRIED or not isinstance(listed, list):
+                raise LedgerTampered("its credentials have no known form", sequence=seq)
+            for one in listed:
+                whom = one.get(owner) if isinstance(one, dict) else None
+                digest = one.get(CREDENTIAL_FACT) if isinstance(one, dict) else None
+                if not isinstance(one, dict) or not (
+                    isinstance(whom, str) and isinstance(digest, str)
+                ):
+                    raise LedgerTampered("its credentials have no known form", sequence=seq)
+                known[whom] = _Credential(
+                    digest=digest, must_change=one.get("must_change"), seq=seq
+                )
 
 
 def compare_credentials(

@@ -18,7 +18,8 @@ _STOP: Final = (
 
 _RECOVER: Final = (
     "Stop writing and keep the storage as it is. Look for the newer storage that the witness saw; "
-    "where it is lost, begin a new log in a new home that names this one; never sign again here."
+    "where it is lost, two people begin a successor that names this log and what is lost: "
+    "`vigil ledger recover NEW_HOME`. Never sign again here."
 )
 
 

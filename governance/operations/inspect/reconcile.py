@@ -20,7 +20,8 @@ from governance.operations.operation import Result
 from governance.storage.counts import RecordCounts, Window
 from governance.storage.open import inspect_storage
 
-# One entry of the kind adds one row of the table, and nothing else does.
+# One entry of the kind adds one row of the table, and nothing else does, but for the rows that a
+# successor carried over from the log before it.
 ONE_TO_ONE: Final = {
     "person.added": "person",
     "client.added": "service_client",
@@ -130,7 +131,8 @@ def _sentence(check: Check) -> str:
 def _governed(counts: RecordCounts) -> list[Check]:
     checks = []
     for kind, table in ONE_TO_ONE.items():
-        entries, rows = counts.kinds.get(kind, 0), counts.rows[table]
+        entries = counts.kinds.get(kind, 0) + counts.carried.get(table, 0)
+        rows = counts.rows[table]
         checks.append(
             Check(
                 name=f"{kind} and rows of {table}",

@@ -20,6 +20,7 @@ from governance.operations.actor import Actor
 from governance.operations.inspect.reconcile import Counted
 from governance.operations.operation import Operation, Request, Result
 from governance.storage.rebuild import RebuildReport
+from governance.storage.succession.statement import PREDECESSOR, SIGNED
 
 
 class VerifyLedger(Request):
@@ -38,6 +39,20 @@ class ComparedWitness(Result):
     fault: str | None
 
 
+class Succeeds(Result):
+    """The log before this one: which entries of it were kept, and what is lost.
+
+    `mode` is closed, behind (a witness saw more) or compromised (its key was stolen).
+    """
+
+    origin: str
+    mode: str
+    reason: str
+    kept: int
+    lost: list[int] | None
+    signed_by: list[str]
+
+
 class VerifyReport(Result):
     """What was checked. `anchored_size` counts entries under a checkpoint that a quorum cosigned.
 
@@ -54,6 +69,7 @@ class VerifyReport(Result):
     witnesses: int
     anchored_size: int
     duration_ms: int
+    succeeds: Succeeds | None = None
     compared: list[ComparedWitness] = Field(default_factory=list)
     counts: Counted | None = None
 
@@ -86,8 +102,33 @@ def report_on(
         rows_compared=rebuilt.rows_compared,
         witnesses=len(ledger.policy.witnesses),
         anchored_size=ledger.anchored_size(),
+        succeeds=_succeeds(ledger),
         duration_ms=round((time.perf_counter() - started) * 1000),
     )
+
+
+def _succeeds(ledger: LedgerView) -> Succeeds | None:
+    """Return what the first entry says of a log before it; the fold has just verified that."""
+    facts = ledger.entry(0).facts
+    match facts.get(PREDECESSOR) if isinstance(facts, dict) else None:
+        case {
+            "origin": str(origin), "mode": str(mode), "reason": str(reason), "kept": int(kept),
+            "lost": lost,
+        }:  # fmt: skip
+            signed = facts.get(SIGNED) if isinstance(facts, dict) else None
+            return Succeeds(
+                origin=origin,
+                mode=mode,
+                reason=reason,
+                kept=kept,
+                lost=[n for n in lost if isinstance(n, int)] if isinstance(lost, list) else None,
+                signed_by=[
+                    str(one["person"])
+                    for one in (signed if isinstance(signed, list) else [])
+                    if isinstance(one, dict)
+                ],
+            )
+    return None
 
 
 VERIFY_LEDGER = Operation(

@@ -1,0 +1,162 @@
+"""Where a log ends for its successor, and what shows that: its own last note, or the witnesses'."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from audits.estimate import Json
+from governance.deployment import Deployment
+from governance.errors import Conflict, NotFound
+from governance.home import Home
+from governance.ledger.core.log_keys import LogKeys
+from governance.ledger.core.merkle import Tree
+from governance.ledger.core.note import with_lines
+from governance.ledger.core.policy import Policy
+from governance.ledger.core.witness import SeenCheckpoint
+from governance.ledger.store.checkpoints import StoredCheckpoints
+from governance.ledger.store.view import LedgerView
+from governance.ledger.store.witnesses import compare
+from governance.storage.engine import reader_engine
+from governance.storage.succession.build import new_key
+from governance.storage.succession.statement import BEHIND, CLOSED, COMPROMISED
+from governance.storage.witnessing import Asked
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class End:
+    """Where the old log ends for its successor, and what shows it."""
+
+    mode: str
+    kept: int
+    checkpoint: str
+    keys: LogKeys
+    policy: str
+    lost: tuple[int, int] | None = None
+    seen: str | None = None
+
+    def stated(self, home: Home, old: Home, reason: str) -> dict[str, Json]:
+        """Return the statement that the two people sign."""
+        return {
+            "checkpoint": self.checkpoint,
+            "kept": self.kept,
+            "lost": None if self.lost is None else list(self.lost),
+            "mode": self.mode,
+            "origin": old.origin,
+            "policy": self.policy,
+            "reason": reason,
+            "seen": self.seen,
+            "successor": home.origin,
+            "successor_vkey": new_key(home),
+            "vkeys": [key.text() for key in self.keys.at(self.kept)],
+        }
+
+
+class NothingLost(Conflict):
+    """No witness saw more than the home holds, so there is nothing to recover from."""
+
+    code = "ledger.nothing_lost"
+
+
+class NothingWitnessed(Conflict):
+    """No quorum of witnesses cosigned any size, so a stolen key leaves nothing to rest on."""
+
+    code = "ledger.nothing_witnessed"
+
+
+def planned(deployment: Deployment) -> End:
+    """Return the end of a log that is whole and ours."""
+    ledger = deployment.ledger
+    size, _root = ledger.head()
+    return End(
+        mode=CLOSED,
+        kept=size,
+        checkpoint=_cosigned_note(deployment.home, size) or ledger.checkpoint(),
+        keys=ledger.log_keys,
+        policy=ledger.policy_text,
+    )
+
+
+def behind(ledger: LedgerView, seen: list[Asked]) -> End:
+    """Return the end of a storage that a witness is ahead of; raise LedgerBehind at a fork."""
+    tree: Tree = ledger.tree
+    ahead = [(one, last) for one, last in seen if last is not None and last.size > tree.size]
+    for one, last in seen:
+        if last is None or last.size <= tree.size:
+            compare(one, last, tree)
+    if not ahead:
+        raise NothingLost(
+            "no witness that answers has seen more than this home holds",
+            next_step="Start it; or close it as planned with `vigil ledger close`; or say "
+            "--compromised where its log key is in strange hands.",
+        )
+    shown: SeenCheckpoint = max((last for _one, last in ahead), key=lambda last: last.size)
+    kept, _root = ledger.head()
+    return End(
+        mode=BEHIND,
+        kept=kept,
+        checkpoint=ledger.checkpoint(),
+        keys=ledger.log_keys,
+        policy=ledger.policy_text,
+        lost=(kept, shown.size),
+        seen=shown.checkpoint.note.decode(),
+    )
+
+
+def at_last_witnessed(ledger: LedgerView, seen: list[Asked]) -> End:
+    """Return the end of a log whose key was stolen: what a quorum cosigned, stored or shown now."""
+    policy, tree = ledger.policy, ledger.tree
+    anchor = ledger.stored_anchor()
+    notes = [] if anchor is None else [(anchor.size, anchor.note)]
+    notes += _shown_together(ledger, policy, seen)
+    if not notes:
+        raise NothingWitnessed(
+            "no size of this log was cosigned by a quorum of its witnesses",
+            next_step="Without that nobody can tell its entries from a thief's. Where you vouch "
+            "for all of them, close it as planned: `vigil ledger close`.",
+        )
+    kept, note = max(notes)
+    end = max([tree.size, kept, *(last.size for _one, last in seen if last is not None)])
+    return End(
+        mode=COMPROMISED,
+        kept=kept,
+        checkpoint=note.decode(),
+        keys=ledger.log_keys,
+        policy=ledger.policy_text,
+        lost=(kept, end),
+    )
+
+
+def _shown_together(
+    ledger: LedgerView, policy: Policy, seen: list[Asked]
+) -> list[tuple[int, bytes]]:
+    """Join what witnesses show of one size that the storage leads to; keep where a quorum does."""
+    if policy.quorum is None:
+        return []
+    found = []
+    for size in {last.size for _one, last in seen if last is not None}:
+        if not 0 < size <= ledger.tree.size:
+            continue
+        alike = [
+            (one, last)
+            for one, last in seen
+            if last is not None and last.size == size and last.root == ledger.tree.root(size)
+        ]
+        if policy.satisfied(one.key for one, _last in alike):
+            first, *others = (last.checkpoint.note for _one, last in alike)
+            lines = [line for note in others for line in _lines(note) if line not in first.decode()]
+            found.append((size, with_lines(first, dict.fromkeys(lines))))
+    return found
+
+
+def _lines(note: bytes) -> list[str]:
+    return note.decode().rpartition("\n\n")[2].splitlines(keepends=True)
+
+
+def _cosigned_note(home: Home, size: int) -> str | None:
+    engine = reader_engine(home.database)
+    try:
+        return StoredCheckpoints(engine=engine).at(size).note.decode()
+    except NotFound:
+        return None
+    finally:
+        engine.dispose()
