@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from sqlalchemy import Connection, Engine, Table, distinct, func, select
@@ -64,7 +64,6 @@ class RecordCounts:
     kinds: Mapping[str, int]
     inferences_in_window: int
     rows: Mapping[str, int]
-    carried: Mapping[str, int]
     remembered: int
     remembered_unanswered: int
     observed: int
@@ -73,6 +72,7 @@ class RecordCounts:
     credentials_unknown: int
     secrets: int
     secrets_moved: int
+    carried: Mapping[str, int] = field(default_factory=dict)
 
 
 def count_records(
