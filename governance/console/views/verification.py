@@ -94,9 +94,9 @@ def _count(run: Verification, phase: str) -> str:
 
 
 def _percent(run: Verification) -> int:
-    """Return the share of the three readings of the whole log that is behind us."""
+    """Return the share of the three readings of the whole log that is behind us, 100 at the end."""
     if not run.running:
         return 100
     before = sum(phase in _WHOLE for phase in PHASES[: PHASES.index(run.phase)])
     here = min(run.done / run.size, 1.0) if run.phase in _WHOLE and run.size else 0.0
-    return int((before + here) * 100 / len(_WHOLE))
+    return min(int((before + here) * 100 / len(_WHOLE)), 99)
