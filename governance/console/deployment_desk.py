@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from starlette.types import ASGIApp
 
 from audits.estimate import Json
-from change_control.release.standing import Standing
 from change_control.scope import Scope
 from governance.console.app import console_of
 from governance.console.desk import LedgerEntry, LedgerHead, Session
@@ -34,7 +33,7 @@ from governance.operations.inspect.explore_ledger import (
     witness_reaches,
 )
 from governance.operations.inspect.ledger_proof import without_body
-from governance.operations.inspect.standing_of import standing_of
+from governance.operations.inspect.standing_of import PlaceStanding, standings_of
 from governance.operations.inspect.verification import Verification, Verifications
 from governance.operations.inspect.worklist import WorkItem, worklist
 from governance.operations.review.facts import Choice, choices
@@ -97,9 +96,11 @@ class DeploymentDesk:
         """Return the decisions that the review's table knows now, each with its refusal."""
         return choices(reader, review, actor=actor, organisation=self.organisation)
 
-    def standing(self, reader: Reader, *, model: str, scope: Scope, now_us: int) -> Standing:
-        """Return the standing over every purpose."""
-        return standing_of(reader, model=model, scope=scope, purpose=None, now_us=now_us)
+    def standings(
+        self, reader: Reader, *, model: str, scope: Scope, now_us: int
+    ) -> Sequence[PlaceStanding]:
+        """Return the standing for each purpose and market."""
+        return standings_of(reader, model=model, scope=scope, now_us=now_us)
 
     def ledger_head(self) -> LedgerHead:
         """Return the ledger's size, root and last checkpoint, and what the witnesses have seen."""

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from audits.estimate import Json
-from change_control.release.standing import Standing
 from change_control.scope import Scope
 from governance.operations.actor import Actor
 from governance.operations.inspect.explore_ledger import (
@@ -21,6 +20,7 @@ from governance.operations.inspect.explore_ledger import (
     EntryProof,
     WitnessReach,
 )
+from governance.operations.inspect.standing_of import PlaceStanding
 from governance.operations.inspect.verification import Verification
 from governance.operations.inspect.worklist import WorkItem
 from governance.operations.review.facts import Choice
@@ -121,8 +121,10 @@ class Desk(Protocol):
         """Return the decisions that the review's table knows now, each with its refusal."""
         ...
 
-    def standing(self, reader: Reader, *, model: str, scope: Scope, now_us: int) -> Standing:
-        """Return whether the model may answer in the scope, and why not."""
+    def standings(
+        self, reader: Reader, *, model: str, scope: Scope, now_us: int
+    ) -> Sequence[PlaceStanding]:
+        """Return whether the model may answer in the scope, for each purpose and market."""
         ...
 
     def ledger_head(self) -> LedgerHead:

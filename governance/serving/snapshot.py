@@ -9,17 +9,16 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 import orjson
 
 from change_control.change.documents import DocumentState
-from change_control.release.release import Release
-from change_control.release.standing import Standing, StandingFacts, standing
+from change_control.release.standing import Standing, StandingFacts
 from change_control.release.version import VersionState
 from change_control.scope import Scope
-from governance.gate.market import standing_of_unnamed
+from governance.gate.market import by_market, standing_at
 from governance.gate.rows import RowGate
 from governance.registry import records
 from governance.registry.standing import hold_of, release_of
@@ -68,17 +67,13 @@ class GovernedModel:
         if found is not None and (found.until_us is None or now_us < found.until_us):
             return found
         markets = self.facts.get(purpose, {})
-        if market is None:
-            found = standing_of_unnamed(
-                {
-                    name: standing(facts, scope=scope, now_us=now_us)
-                    for name, facts in markets.items()
-                },
-                nowhere=standing(self.nothing_released, scope=scope, now_us=now_us),
-            )
-        else:
-            facts = markets.get(market, self.nothing_released)
-            found = standing(facts, scope=scope, now_us=now_us)
+        found = standing_at(
+            markets,
+            nothing_released=self.nothing_released,
+            market=market,
+            scope=scope,
+            now_us=now_us,
+        )
         # A purpose or market that is not on record is the caller's text: it must not fill memory.
         known = purpose in self.facts and (market is None or market in markets)
         if found is not None and known and len(self._kept) < _KEPT_MAX:
@@ -144,23 +139,20 @@ def _governed_model(
     holds: list[records.Hold],
     versions: list[records.Version],
 ) -> GovernedModel:
-    rules = [release_of(record) for record in releases]
-    stops = tuple(hold_of(record) for record in holds)
-    states = {record.id: VersionState(record.state) for record in versions}
-
-    def facts(of: Iterable[Release]) -> StandingFacts:
-        return StandingFacts(entry=state, releases=tuple(of), holds=stops, versions=states)
-
-    def markets(purpose: str) -> dict[str, StandingFacts]:
-        of_purpose = [release for release in rules if release.purpose == purpose]
-        names = sorted({release.market for release in of_purpose})
-        return {name: facts(one for one in of_purpose if one.market == name) for name in names}
-
+    nothing_released = StandingFacts(
+        entry=state,
+        holds=tuple(hold_of(record) for record in holds),
+        versions={record.id: VersionState(record.state) for record in versions},
+    )
+    facts = replace(nothing_released, releases=tuple(release_of(record) for record in releases))
     return GovernedModel(
         name=name,
         in_use=in_use,
-        facts={purpose.name: markets(purpose.name) for purpose in in_use.entry.use.purposes},
-        nothing_released=facts(()),
+        facts={
+            purpose.name: by_market(facts, purpose=purpose.name)
+            for purpose in in_use.entry.use.purposes
+        },
+        nothing_released=nothing_released,
         releases={record.id: record for record in releases},
         versions={record.id: record for record in versions},
     )

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 
 from starlette.responses import RedirectResponse, Response
 
-from change_control.release.standing import Standing
 from change_control.scope import Scope
 from governance.console.views.home import home_view
 from governance.console.views.models import StandingIn, model_lines, model_view
 from governance.console.views.people import people_view
 from governance.console.views.watch import WatchView, finding_view, run_view
 from governance.console.visit import Visit
+from governance.operations.inspect.standing_of import PlaceStanding
 from governance.operations.trail.list_trail_reviews import TRAIL_OVERDUE
 from governance.registry.records import Document, Finding, Signature
 from governance.reports.monitor_report import trigger_chart
@@ -84,7 +85,7 @@ def _watch(visit: Visit, view: WatchView) -> Response:
 
 
 def _standing_in(visit: Visit, reader: Reader, name: str) -> StandingIn:
-    def standing(scope: Scope) -> Standing:
-        return visit.desk.standing(reader, model=name, scope=scope, now_us=visit.now_us)
+    def standings(scope: Scope) -> Sequence[PlaceStanding]:
+        return visit.desk.standings(reader, model=name, scope=scope, now_us=visit.now_us)
 
-    return standing
+    return standings

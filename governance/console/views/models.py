@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from typing import Final, TypeVar
 
 from audits.estimate import Json
-from change_control.release.standing import Standing, StandingReason
+from change_control.release.standing import StandingReason
 from change_control.scope import Scope
 from governance.errors import NotFound
+from governance.operations.inspect.standing_of import PlaceStanding
 from governance.registry.records import (
     ChangeRequest,
     Document,
@@ -26,7 +27,7 @@ from governance.registry.records import (
 from governance.storage.ports import Reader
 
 T = TypeVar("T")
-StandingIn = Callable[[Scope], Standing]
+StandingIn = Callable[[Scope], Sequence[PlaceStanding]]
 
 REASONS: Final = {
     StandingReason.RECALLED: "its version is recalled",
@@ -38,9 +39,13 @@ REASONS: Final = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StandingShown:
-    """Whether a model may answer in one scope, and why not."""
+    """Whether a model may answer in one scope for a purpose and market, and why not.
+
+    `place` names purpose and market, and is empty where nothing is in service.
+    """
 
     scope: str
+    place: str
     verdict: str
     reasons: tuple[str, ...]
     codes: tuple[str, ...]
@@ -154,11 +159,13 @@ def model_view(reader: Reader, name: str, *, standing_in: StandingIn) -> ModelVi
 
 
 def standings(reader: Reader, name: str, standing_in: StandingIn) -> tuple[StandingShown, ...]:
-    """Return the standing in every scope that a release or hold of the model names."""
+    """Return the standings in every scope that a release or hold of the model names."""
     scopes = {release.scope for release in reader.find(Release, model=name)}
     scopes |= {hold.scope for hold in reader.find(Hold, model=name) if hold.state != "lifted"}
     return tuple(
-        _standing_shown(scope, standing_in(Scope.parse(scope))) for scope in sorted(scopes)
+        _standing_shown(scope, place)
+        for scope in sorted(scopes)
+        for place in standing_in(Scope.parse(scope))
     )
 
 
@@ -223,9 +230,11 @@ def _title(reader: Reader, name: str) -> str:
     return entry.title if entry else ""
 
 
-def _standing_shown(scope: str, standing: Standing) -> StandingShown:
+def _standing_shown(scope: str, place: PlaceStanding) -> StandingShown:
+    standing = place.standing
     return StandingShown(
         scope=scope,
+        place=f"{place.purpose} in {place.market}" if place.market else "",
         verdict=standing.verdict,
         reasons=tuple(REASONS[reason] for reason in standing.reasons),
         codes=tuple(reason.value for reason in standing.reasons),

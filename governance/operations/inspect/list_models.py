@@ -10,7 +10,7 @@ from governance.deployment import Deployment
 from governance.errors import NotFound
 from governance.ledger.core import canonical
 from governance.operations.actor import Actor
-from governance.operations.inspect.standing_of import standing_of
+from governance.operations.inspect.standing_of import standing_together, standings_of
 from governance.operations.operation import Operation, Request, Result
 from governance.registry.records import Document, Version
 from governance.storage.ports import Reader
@@ -27,8 +27,22 @@ class NameModel(Request):
     scope: str | None = None
 
 
+class PlaceLine(Result):
+    """The standing for one purpose in one market, as the gate has it."""
+
+    purpose: str | None
+    market: str | None
+    standing: str
+    reasons: list[str]
+    release: str | None
+
+
 class ModelLine(Result):
-    """A model with its standing in the whole organisation."""
+    """A model with its standing in the whole organisation.
+
+    `places` holds each purpose and market in service; `standing` is what of them must not be
+    missed, so that one market that is stopped shows though another answers.
+    """
 
     model: str
     entry: str
@@ -37,6 +51,7 @@ class ModelLine(Result):
     standing: str
     reasons: list[str]
     release: str | None
+    places: list[PlaceLine]
 
 
 class Models(Result):
@@ -118,8 +133,9 @@ def show_document(deployment: Deployment, actor: Actor, request: NameDocument) -
 
 
 def model_line(reader: Reader, entry: Document, scope: Scope, now_us: int) -> ModelLine:
-    """Return the model as listed, with its standing for `scope` over every purpose."""
-    now = standing_of(reader, model=entry.model, scope=scope, purpose=None, now_us=now_us)
+    """Return the model as listed, with its standing for `scope` in each place."""
+    places = standings_of(reader, model=entry.model, scope=scope, now_us=now_us)
+    now = standing_together(places)
     return ModelLine(
         model=entry.model,
         entry=entry.id,
@@ -128,6 +144,16 @@ def model_line(reader: Reader, entry: Document, scope: Scope, now_us: int) -> Mo
         standing=now.verdict,
         reasons=[reason.value for reason in now.reasons],
         release=now.release.id if now.release else None,
+        places=[
+            PlaceLine(
+                purpose=place.purpose,
+                market=place.market,
+                standing=place.standing.verdict,
+                reasons=[reason.value for reason in place.standing.reasons],
+                release=place.standing.release.id if place.standing.release else None,
+            )
+            for place in places
+        ],
     )
 
 

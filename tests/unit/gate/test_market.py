@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
+from change_control.change.documents import DocumentState
+from change_control.release.hold import Hold, HoldState
 from change_control.release.release import Release, ReleaseMode, ReleaseState
-from change_control.release.standing import Standing, StandingReason
+from change_control.release.standing import Standing, StandingFacts, StandingReason
+from change_control.release.version import VersionState
 from change_control.scope import Scope
-from governance.gate.market import standing_of_unnamed
+from governance.gate.market import (
+    by_market,
+    most_dangerous,
+    standing_at,
+    standing_of_unnamed,
+)
 
 RECALLED, SUSPENDED = StandingReason.RECALLED, StandingReason.SUSPENDED
 EXPIRED, NOT_RELEASED = StandingReason.EXPIRED, StandingReason.NOT_RELEASED
@@ -76,3 +86,55 @@ def test_the_choice_stands_until_something_begins_or_ends_in_any_market() -> Non
     found = standing_of_unnamed(markets, nowhere=NOWHERE)
     assert found is not None
     assert found.until_us == 20
+
+
+# --- the same for the gate and for the pages ---------------------------------------------------
+
+ORGANISATION = Scope.parse("st-olav/*")
+
+
+def facts(*releases: Release, held: str | None = None) -> StandingFacts:
+    holds = (
+        Hold(id="H-1", scope=ORGANISATION, cause="c", state=HoldState.OPEN, version=held),
+    ) if held else ()  # fmt: skip
+    return StandingFacts(
+        entry=DocumentState.IN_FORCE,
+        releases=releases,
+        holds=holds,
+        versions={one.version: VersionState.QUALIFIED for one in releases},
+    )
+
+
+def release(market: str, *, purpose: str = "p", version: str = "v") -> Release:
+    found = may(market).release
+    assert found is not None
+    return replace(found, id=f"REL-{market}-{purpose}", purpose=purpose, version=version)
+
+
+def at(known: StandingFacts, market: str | None) -> Standing | None:
+    return standing_at(
+        by_market(known, purpose="p"),
+        nothing_released=replace(known, releases=()),
+        market=market,
+        scope=ORGANISATION,
+        now_us=1,
+    )
+
+
+def test_each_market_is_read_apart_and_other_purposes_not_at_all() -> None:
+    known = facts(release("NO"), release("SE", version="w"), release("DK", purpose="q"), held="w")
+    assert sorted(by_market(known, purpose="p")) == ["NO", "SE"]
+    norwegian, swedish, danish = (at(known, market) for market in ("NO", "SE", "DK"))
+    assert norwegian is not None
+    assert norwegian.may_answer
+    assert swedish is not None
+    assert swedish.reasons == (SUSPENDED,)
+    assert danish is not None
+    assert danish.reasons == (NOT_RELEASED,)
+    assert at(known, None) is None
+
+
+def test_of_several_a_reader_is_shown_what_must_not_be_missed() -> None:
+    assert most_dangerous([may("NO"), refused(SUSPENDED), refused(RECALLED)]).reasons == (RECALLED,)
+    assert most_dangerous([refused(EXPIRED), may("NO")]).may_answer
+    assert most_dangerous([refused(NOT_RELEASED), refused(EXPIRED)]).reasons == (EXPIRED,)

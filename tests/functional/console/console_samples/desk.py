@@ -14,7 +14,6 @@ from typing import Any, TypeVar
 
 from audits.estimate import Json
 from change_control import lifecycle
-from change_control.release.standing import Standing
 from change_control.roles import Grant, Role
 from change_control.scope import Scope
 from change_control.watch.review import (
@@ -46,7 +45,7 @@ from governance.operations.inspect.explore_ledger import (
     witness_reaches,
 )
 from governance.operations.inspect.reconcile import CANNOT_SHOW, Counted
-from governance.operations.inspect.standing_of import standing_of
+from governance.operations.inspect.standing_of import PlaceStanding, standings_of
 from governance.operations.inspect.verification import Verification
 from governance.operations.inspect.verify_ledger import VerifyReport
 from governance.operations.inspect.worklist import WorkItem
@@ -227,8 +226,11 @@ class SampleDesk:
             if one.command in offered
         ]
 
-    def standing(self, reader: Reader, *, model: str, scope: Scope, now_us: int) -> Standing:
-        return standing_of(reader, model=model, scope=scope, purpose=None, now_us=now_us)
+    def standings(
+        self, reader: Reader, *, model: str, scope: Scope, now_us: int
+    ) -> Sequence[PlaceStanding]:
+        """Return the standing for each purpose and market."""
+        return standings_of(reader, model=model, scope=scope, now_us=now_us)
 
     def ledger_head(self) -> LedgerHead:
         ledger, outside = self.ledger, self.ledger.report()
