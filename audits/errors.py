@@ -57,12 +57,6 @@ class CalibrationTooSmall(AuditError):
     code: ClassVar[str] = "audit.calibration_too_small"
 
 
-class RecordMalformed(AuditError):
-    """A record from which no estimate, spread or trigger can be rebuilt."""
-
-    code: ClassVar[str] = "audit.record_malformed"
-
-
 class ProtocolMalformed(AuditError):
     """A validation protocol that cannot be run as written."""
 

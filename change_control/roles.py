@@ -52,13 +52,6 @@ def holds(grants: Iterable[Grant], role: Role, scope: Scope) -> bool:
     return any(grant.role is role and grant.scope.covers(scope) for grant in grants)
 
 
-def roles_of(grants: Iterable[Grant], *, person: str, scope: Scope) -> frozenset[Role]:
-    """Return the roles that `person` holds over the whole of `scope`."""
-    return frozenset(
-        grant.role for grant in grants if grant.person == person and grant.scope.covers(scope)
-    )
-
-
 def conflicts(grants: Iterable[Grant], wanted: Grant) -> tuple[Grant, ...]:
     """Return the person's present grants that forbid `wanted` (P6); empty where it may be given."""
     return tuple(

@@ -20,7 +20,7 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Final, TypeAlias
 
-from change_control.errors import ApprovalMissing, Blocked, FourEyes, TransitionRefused
+from change_control.errors import ApprovalMissing, Blocked, FourEyes
 from change_control.guards import different_second_person, not_the_author, reason_given
 from change_control.lifecycle import Actor, Guard, Lifecycle, Refusal, Rule, SignatureMeaning
 from change_control.roles import Role
@@ -279,24 +279,6 @@ DECISIONS: Final[Mapping[ReviewKind, tuple[ReviewCommand, ...]]] = MappingProxyT
     }
 )
 """The commands that decide a review of each kind, read off its table."""
-
-
-def persons_needed(kind: ReviewKind, decision: ReviewCommand, *, approvers_needed: int = 1) -> int:
-    """Return how many different people sign `decision` in a review of `kind`.
-
-    Raises:
-        TransitionRefused: where reviews of this kind do not end so.
-    """
-    if decision not in DECISIONS[kind]:
-        raise TransitionRefused(
-            f"a review of {kind} does not end in {decision}",
-            next_step=f"Choose one of: {', '.join(DECISIONS[kind])}.",
-            current=ReviewState.OPEN,
-            command=decision,
-        )
-    if decision is ReviewCommand.REINSTATE:
-        return 2
-    return min(approvers_needed, 2) if decision is ReviewCommand.APPROVE else 1
 
 
 def overdue(due_us: int, now_us: int) -> bool:

@@ -1,8 +1,9 @@
 """GET /tile/…: the tree, the entries and, for readers, their facts, as static resources.
 
 Hash tiles and entries are public as the checkpoint is: they hold commitments, kinds and times.
-Facts say who did what, so they need the permission `read`. Bodies are never served (P15). A full
-tile is the same for ever; a partial one is too, but stops being asked for, and is kept less long.
+Facts say who did what at every site, so they need the permission `read` of a client whose scope is
+the whole organisation. Bodies are never served (P15). A full tile is the same for ever; a partial
+one is too, but stops being asked for, and is kept less long.
 """
 
 from __future__ import annotations
@@ -12,11 +13,21 @@ from typing import Annotated, Final
 from fastapi import APIRouter, Path, Request
 from starlette.responses import Response, StreamingResponse
 
+from change_control.scope import Scope
 from governance.api.context import ReadingCaller, context_of
+from governance.errors import Forbidden
+from governance.gate.ask import Caller
 from governance.ledger.core.tiles import TilePath, TilePathRejected
 from governance.ledger.store.tiles import LedgerTiles
 
 router = APIRouter(tags=["ledger"])
+
+
+class WholeOrganisationOnly(Forbidden):
+    """A client of one site asked for what is about every site."""
+
+    code = "identity.whole_organisation_only"
+
 
 MEDIA_TYPE: Final = "application/octet-stream"
 _SECONDS_FULL: Final = 365 * 24 * 3600
@@ -55,8 +66,9 @@ def entries(request: Request, place: Place) -> Response:
     response_class=Response,
     responses=_CONTENT,
 )
-def facts(request: Request, place: Place, _caller: ReadingCaller) -> Response:
-    """Return the facts and salts of up to 256 entries, for callers with the scope `read`."""
+def facts(request: Request, place: Place, caller: ReadingCaller) -> Response:
+    """Return the facts and salts of up to 256 entries, for readers of the whole organisation."""
+    _require_every_site(request, caller)
     path = TilePath.parse(f"tile/facts/{place}")
     return StreamingResponse(
         _tiles(request).records(path),
@@ -80,6 +92,17 @@ def hashes(request: Request, level: Annotated[str, Path(max_length=8)], place: P
             next_step="Ask the operator for an export with bodies: `vigil ledger export --bodies`.",
         )
     return _cached(path, _tiles(request).hashes(path))
+
+
+def _require_every_site(request: Request, caller: Caller) -> None:
+    """Raise WholeOrganisationOnly for a client of one site: a tile cannot be cut to it."""
+    organisation = context_of(request).deployment.home.config.organisation
+    if not caller.scope.covers(Scope(organisation=organisation)):
+        raise WholeOrganisationOnly(
+            "the facts of a tile are about every site, and this client is of one",
+            next_step="ask for the receipts of your own answers, or let an administrator add a "
+            "client whose scope is the whole organisation",
+        )
 
 
 def _tiles(request: Request) -> LedgerTiles:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import csv
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -151,18 +152,20 @@ def decide(
     decision: Annotated[str, typer.Argument(help="approve, reject, return, reinstate, …")],
     reason: Annotated[str, typer.Option(help="Why, in a sentence.")] = "",
     digest: Annotated[
-        str | None, typer.Option(help="The digest you read; the shown one if none.")
+        str | None, typer.Option(help="The digest you read, where you read it before.")
     ] = None,
     home: HomeOption = DEFAULT_HOME,
     server: ServerOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Decide and sign. The signature is bound to the digest of the record that you read.
+    """Decide and sign. What is signed is shown first, and its digest goes with the signature.
+
+    A record that changed between the showing and the signing, or since --digest, is not signed.
 
     Example: vigil review decide R-4 reinstate --reason "Cause found: late deliveries"
     """
     where = target(home, server)
-    read = digest or perform(where, "review.show", {"review": review})["subject_digest"]
+    read = _told(perform(where, "review.show", {"review": review}), digest)
     params = {
         "review": review,
         "decision": decision,
@@ -171,6 +174,17 @@ def decide(
         "password": ask_password(f"Password, to sign {decision} for {read[:12]}…"),
     }
     show(perform(where, "review.decide", params), as_json=as_json)
+
+
+def _told(shown: Mapping[str, Any], digest: str | None) -> str:
+    """Say what is about to be signed, also in a pipe, and return the digest that goes with it."""
+    read = digest or str(shown["subject_digest"])
+    typer.echo(
+        f"{shown['review']}: {shown['kind']} of {shown['subject']} ({shown['model']}), "
+        f"{shown['state']}\nYou sign the record with SHA-256 {read}",
+        err=True,
+    )
+    return read
 
 
 @holds.command("place")

@@ -280,7 +280,7 @@ class Committer:
     def _serve(self, acts: Sequence[QueuedAct], answers: Sequence[QueuedAnswer]) -> None:
         """Make a batch durable and release it, or fail all of it: nothing leaves (P2)."""
         if self._fault is not None:
-            _fail((*acts, *answers), self._fault)
+            _fail_closed(acts, answers, self._fault)
             return
         try:
             for guard in self._guards:
@@ -290,7 +290,7 @@ class Committer:
         except (LedgerTampered, Fenced) as fault:
             self._fault = fault  # from here on this process writes nothing
             self._drop()  # the head lock goes with the connection
-            _fail((*acts, *answers), fault)
+            _fail_closed(acts, answers, fault)
             if isinstance(fault, Fenced) and self._when_fenced is not None:
                 self._when_fenced()
         except AuditUnavailable as error:
@@ -542,6 +542,14 @@ def _unavailable(error: Exception) -> AuditUnavailable:
     refusal = audit_unavailable("the database cannot be maintained now")
     refusal.__cause__ = error
     return refusal
+
+
+def _fail_closed(
+    acts: Iterable[QueuedAct], answers: Iterable[QueuedAnswer], fault: LedgerTampered | Fenced
+) -> None:
+    """Tell people what was found; a caller learns that the record cannot be kept (P2)."""
+    _fail(acts, fault)
+    _fail(answers, audit_unavailable("the ledger of this server is not as it must be"))
 
 
 def _fail(items: Iterable[QueuedAct | QueuedAnswer], error: Exception) -> None:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from change_control.watch.review import overdue
 from governance.deployment import Deployment
 from governance.errors import NotFound
 from governance.operations.actor import Actor
-from governance.operations.inspect.worklist import WorkItem, worklist
+from governance.operations.inspect.worklist import WAITING, WorkItem, worklist
 from governance.operations.operation import Operation, Request, Result
 from governance.operations.review.facts import choices
 from governance.registry.records import Review, Signature
@@ -88,7 +89,9 @@ def show_review(deployment: Deployment, actor: Actor, request: NameReview) -> Re
             )
         organisation = deployment.home.config.organisation
         known = choices(reader, review, actor=actor, organisation=organisation)
-        return _line(reader, WorkItem(review=review, choices=tuple(known), overdue=False))
+        waits = review.state in {state.value for state in WAITING}
+        late = waits and overdue(review.due_us, deployment.clock.now_us())
+        return _line(reader, WorkItem(review=review, choices=tuple(known), overdue=late))
 
 
 def _line(reader: Reader, item: WorkItem) -> ReviewLine:

@@ -81,10 +81,11 @@ def _release(deployment: Deployment) -> None:
             state="active", released_by="quinn", change="CR-1", body_key=unit.new_key(),
         )  # fmt: skip
         unit.record(kind="release.opened", actor="quinn", add=[document, version, release])
-        for client, permissions in (
-            ("planner", "infer:forecasting"),
-            ("auditor", "read"),
-            ("dispensary", "outcomes:write"),
+        for client, permissions, scope in (
+            ("planner", "infer:forecasting", "st-olav/pharmacy"),
+            ("auditor", "read", "st-olav/pharmacy"),
+            ("inspector", "read", "st-olav/*"),
+            ("dispensary", "outcomes:write", "st-olav/pharmacy"),
         ):
             notes = private.put_client_secret(unit, client, hashed, 1)
             unit.record(
@@ -92,7 +93,7 @@ def _release(deployment: Deployment) -> None:
                 actor="quinn",
                 add=[
                     records.ServiceClient(
-                        id=client, title=client, scope="st-olav/pharmacy",
+                        id=client, title=client, scope=scope,
                         permissions=permissions, secret_epoch=1, disabled=False,
                     )
                 ],
@@ -182,7 +183,8 @@ class Api:
     def token(self, client: str = "planner", *, scopes: str = "", **fields: Any) -> str:
         """Return a token as POST /oauth/token would issue it."""
         known = {
-            "planner": "infer:forecasting", "auditor": "read", "dispensary": "outcomes:write",
+            "planner": "infer:forecasting", "auditor": "read", "inspector": "read",
+            "dispensary": "outcomes:write",
         }  # fmt: skip
         issued = {
             "client": client,

@@ -76,7 +76,7 @@ def test_entries_are_the_leaves_of_the_tree_and_hold_commitments_only(grown: Api
 
 def test_a_reader_gets_facts_that_open_the_commitments(grown: Api) -> None:
     path = TilePath(kind="facts", index=0)
-    content = _fetch(grown, path, headers=grown.bearer("auditor"))
+    content = _fetch(grown, path, headers=grown.bearer("inspector"))
     entries = _fetch(grown, TilePath(kind="entries", index=0))
     pairs = zip(
         read_facts(BytesIO(content), path), read_entries(BytesIO(entries), path), strict=True
@@ -97,6 +97,19 @@ def test_facts_need_the_permission_to_read(grown: Api) -> None:
 
 
 @pytest.mark.requirement("P15")
+def test_a_client_of_one_site_gets_no_facts_of_another(grown: Api) -> None:
+    headers = grown.bearer("auditor")
+    refused = grown.http.get("/tile/facts/000", headers=headers)
+    assert (refused.status_code, refused.json()["code"]) == (
+        403,
+        "identity.whole_organisation_only",
+    )
+    assert b"quinn" not in refused.content
+    for kind in ("0", "entries"):
+        assert grown.http.get(f"/tile/{kind}/000", headers=headers).status_code == 200
+
+
+@pytest.mark.requirement("P15")
 @pytest.mark.parametrize("path", ["/tile/bodies/000", "/tile/bodies/000.p/1"])
 def test_bodies_are_never_served(grown: Api, path: str) -> None:
     grown.ask()
@@ -106,7 +119,7 @@ def test_bodies_are_never_served(grown: Api, path: str) -> None:
 
 @pytest.mark.parametrize("kind", ["0", "entries", "facts"])
 def test_full_tiles_are_kept_for_ever_and_partial_ones_for_a_while(grown: Api, kind: str) -> None:
-    headers = grown.bearer("auditor")
+    headers = grown.bearer("inspector")
     who = "private" if kind == "facts" else "public"
     full = grown.http.get(f"/tile/{kind}/000", headers=headers)
     assert full.headers["cache-control"] == f"{who}, max-age=31536000, immutable"
@@ -136,7 +149,7 @@ def test_a_narrower_tile_is_the_front_of_the_wider_one(grown: Api) -> None:
     ],
 )
 def test_what_is_beyond_the_checkpoint_is_not_there_and_not_kept(grown: Api, path: str) -> None:
-    absent = grown.http.get(f"/tile/{path}", headers=grown.bearer("auditor"))
+    absent = grown.http.get(f"/tile/{path}", headers=grown.bearer("inspector"))
     assert (absent.status_code, absent.json()["code"]) == (404, "record.not_found")
     assert absent.headers["cache-control"] == "no-store"
 

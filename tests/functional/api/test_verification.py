@@ -33,6 +33,23 @@ def test_a_hold_that_is_lifted_in_the_database_ends_service_within_the_hour(home
         assert ready.json()["checks"]["verification"] == "ledger.tampered"
 
 
+@pytest.mark.requirement("P2")
+def test_an_answer_that_waits_when_tampering_is_found_is_refused_as_unavailable(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with running(home, clock=ShiftedClock()) as api:
+        verifier = api.deployment.verifier
+        before = api.size()
+        # Found after the answer was taken into the queue, and before the pen came to it.
+        monkeypatch.setattr(verifier, "check_answers", lambda: None)
+        monkeypatch.setattr(verifier, "_fault", LedgerTampered("as planted", sequence=3))
+        problem(api.ask(), 503, "gate.audit_unavailable")
+        problem(api.ask(), 503, "gate.audit_unavailable")
+        with pytest.raises(LedgerTampered):
+            api.act(hold_record())
+        assert api.size() == before
+
+
 def test_a_server_that_verifies_is_ready_and_answers(home: Path) -> None:
     clock = ShiftedClock()
     with running(home, clock=clock) as api:

@@ -17,7 +17,6 @@ from change_control.watch.review import (
     ReviewKind,
     ReviewState,
     overdue,
-    persons_needed,
 )
 from tests.unit.change_control.cases import AUTHOR, OPENER, person, service
 
@@ -55,8 +54,6 @@ def test_a_decision_of_another_kind_is_refused(kind: ReviewKind) -> None:
     for command in others:
         with pytest.raises(TransitionRefused, match="no such step"):
             decide(kind, ReviewState.OPEN, command)
-        with pytest.raises(TransitionRefused, match="does not end in"):
-            persons_needed(kind, command)
 
 
 @pytest.mark.parametrize("kind", ReviewKind)
@@ -196,23 +193,6 @@ def test_a_service_opens_reviews_and_decides_none() -> None:
     for table in REVIEWS.values():
         assert allowed_commands(table, None, service(), FACTS) == (ReviewCommand.OPEN,)
         assert allowed_commands(table, ReviewState.OPEN, service(*Role), FACTS) == ()
-
-
-@pytest.mark.parametrize(
-    ("kind", "decision", "asked_by_tier", "needed"),
-    [
-        (ReviewKind.FINDING, ReviewCommand.REINSTATE, 1, 2),
-        (ReviewKind.FINDING, ReviewCommand.KEEP_SUSPENDED, 2, 1),
-        (ReviewKind.FINDING, ReviewCommand.CLOSE, 2, 1),
-        (ReviewKind.DOCUMENT_APPROVAL, ReviewCommand.APPROVE, 1, 1),
-        (ReviewKind.DOCUMENT_APPROVAL, ReviewCommand.APPROVE, 2, 2),
-        (ReviewKind.RELEASE_APPROVAL, ReviewCommand.REJECT, 2, 1),
-    ],
-)
-def test_persons_needed(
-    kind: ReviewKind, decision: ReviewCommand, asked_by_tier: int, needed: int
-) -> None:
-    assert persons_needed(kind, decision, approvers_needed=asked_by_tier) == needed
 
 
 @pytest.mark.parametrize(("now_us", "late"), [(99, False), (100, False), (101, True)])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from change_control.errors import ScopeInvalid
-from change_control.roles import Grant, Role, conflicts, holds, roles_of
+from change_control.roles import Grant, Role, conflicts, holds
 from change_control.scope import Scope
 
 ORGANISATION = Scope.parse("north/*")
@@ -91,16 +91,6 @@ def test_a_grant_holds_no_other_role() -> None:
 
 def test_nobody_holds_a_role_without_a_grant() -> None:
     assert not any(holds([], role, WARD) for role in Role)
-
-
-def test_roles_of_a_person_leave_out_other_people_and_other_places() -> None:
-    grants = [
-        grant(Role.REVIEWER, "north/*"),
-        grant(Role.AUDITOR, "south/*"),
-        grant(Role.CUSTODIAN, "north/*", person="bo"),
-        grant(Role.SAFETY_OFFICER, "north/ward-3"),
-    ]
-    assert roles_of(grants, person="ada", scope=WARD) == {Role.REVIEWER, Role.SAFETY_OFFICER}
 
 
 @pytest.mark.parametrize(
