@@ -22,8 +22,8 @@ _HEAD: Final = """# Operations
 What people do, by name. The console, the command line and the home's socket perform these and
 nothing else; each runs as the person who is signed in. *Takes* lists what a request holds: `name?`
 may be left out, and a name in *italics* is a secret that the person types. *Records* lists the
-kinds of entry that it may write; an operation that records nothing only reads, and is for everybody
-who holds a role. *Again* says why a repetition does no harm, which is what a person needs to know
+kinds of entry that it may write; an operation that records nothing is for everybody who holds a
+role, unless it asks for more itself. *Again* says why a repetition does no harm, which is what a person needs to know
 after a connection broke.
 
 Written by `python -m tests.architecture.operations_page --write`; a test compares it with the

@@ -32,9 +32,9 @@ _ORGANISATION: Final = "org:"
 class CheckpointSeen:
     """A checkpoint with its signers. Hashes are hexadecimal.
 
-    `signed` says that the log's own key signed it. `quorum` says that the witnesses below form the
-    policy's quorum, None where it asks for none. `recomputed` says that the stored entries lead to
-    this root now.
+    `signed` says that a key of the log that may sign this size did. `quorum` says that the
+    witnesses below form the policy's quorum, None where it asks for none. `recomputed` says that
+    the stored entries lead to this root now.
     """
 
     size: int
@@ -95,7 +95,7 @@ def checkpoint_seen(ledger: LedgerView, stored: StoredNote) -> CheckpointSeen:
     """Return a checkpoint as people see it; raise NoteRejected where it is none at all."""
     checkpoint = Checkpoint.parse(parse_note(stored.note).text)
     policy = ledger.policy
-    lines = signer_lines(stored.note, log_keys=log_keys(ledger), policy=policy)
+    lines = signer_lines(stored.note, log_keys=ledger.log_keys.at(checkpoint.size), policy=policy)
     root = ledger.tree.root(checkpoint.size) if checkpoint.size <= ledger.tree.size else b""
     return CheckpointSeen(
         size=checkpoint.size,
@@ -222,11 +222,6 @@ def find_entry(ledger: LedgerView, wanted: str) -> int:
     return _first_at(ledger, _instant_us(text))
 
 
-def log_keys(ledger: LedgerView) -> tuple[VerifierKey, ...]:
-    """Return the keys under which this log signs or has signed."""
-    return tuple(span.key for span in ledger.log_keys.spans)
-
-
 def _quorum(policy: Policy, lines: tuple[SignerLine, ...]) -> bool | None:
     if policy.quorum is None:
         return None
@@ -245,7 +240,7 @@ def _cosigned_us(
     note = None if key is None else stored.get(sizes.get(witness_id(key), 0))
     if key is None or note is None:
         return None
-    lines = signer_lines(note.note, log_keys=log_keys(ledger), policy=ledger.policy)
+    lines = signer_lines(note.note, log_keys=(), policy=ledger.policy)
     times = [
         line.time_s
         for line in lines

@@ -17,6 +17,7 @@ from console_samples import records
 from governance.console.desk import LedgerEntry
 from governance.errors import NotFound
 from governance.ledger.core.checkpoint import Checkpoint, sign_checkpoint
+from governance.ledger.core.log_keys import LogKeys
 from governance.ledger.core.merkle import Tree, leaf_hash
 from governance.ledger.core.note import COSIGNATURE_V1, VerifierKey, cosign, with_lines
 from governance.ledger.core.policy import Member, Policy, compose_policy
@@ -53,7 +54,7 @@ class InventedLedger:
         self.witnessed = witnessed
         self.tree = Tree(leaf_hash(envelope) for envelope in envelopes)
         log_key = VerifierKey.of(KEYS["log"], name=ORIGIN)
-        self.vkey = log_key.text()
+        self.log_keys = LogKeys.begin(ORIGIN, [log_key.text()])
         members = [
             Member(name=name, vkey=_witness_key(name).text(), organisation=f"{name}-org")
             for name in (REACHES if witnessed else ())
