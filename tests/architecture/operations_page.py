@@ -23,8 +23,8 @@ What people do, by name. The console, the command line and the home's socket per
 nothing else; each runs as the person who is signed in. *Takes* lists what a request holds: `name?`
 may be left out, and a name in *italics* is a secret that the person types. *Records* lists the
 kinds of entry that it may write; an operation that records nothing is for everybody who holds a
-role, unless it asks for more itself. *Again* says why a repetition does no harm, which is what a person needs to know
-after a connection broke.
+role, unless it asks for more itself. *Again* says why a repetition does no harm, which is what a
+person needs to know after a connection broke.
 
 Written by `python -m tests.architecture.operations_page --write`; a test compares it with the
 catalogue. Each operation that records is crashed at each of its writes in
