@@ -267,15 +267,17 @@ class Home:
             InvalidInput,
         )
         _refuse_occupied(root)
-        root.parent.mkdir(parents=True, exist_ok=True)
         building = root.parent / f".{root.name}.{config.log_uuid}"
-        building.mkdir(mode=0o700)
         try:
+            root.parent.mkdir(parents=True, exist_ok=True)
+            building.mkdir(mode=0o700)
             draft = cls(root=building, config=config)
             _fill(draft)
             populate(draft)
             _flush_tree(building)
             building.rename(root)
+            building = root  # what a failure takes away: told that it failed, nobody has a home
+            flush(root.parent)
         except OSError as error:
             shutil.rmtree(building, ignore_errors=True)
             _refuse_occupied(root)
@@ -286,7 +288,6 @@ class Home:
         except BaseException:
             shutil.rmtree(building, ignore_errors=True)
             raise
-        flush(root.parent)
         return cls(root=root, config=config)
 
     @classmethod

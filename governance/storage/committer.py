@@ -56,7 +56,7 @@ from governance.storage.answers import (
 )
 from governance.storage.catching_up import NEAR, FarBehind, add_committed, come_near
 from governance.storage.chain import Draft, Head, read_head, take_epoch
-from governance.storage.engine import writer_engine
+from governance.storage.engine import flush_log, writer_engine
 from governance.storage.errors import (
     AuditUnavailable,
     Fenced,
@@ -324,11 +324,12 @@ class Committer:
         staged: Staged | None = None
         for _attempt in range(2):
             try:
-                with self._near() as connection, connection.begin():
-                    if staged is not None and self._stands(connection, staged):
-                        return staged
-                    staged = None
-                    staged = self._stage(connection, acts, answers)
+                with self._near() as connection:
+                    with connection.begin():
+                        before, staged = self._standing(connection, staged), None
+                        staged = before or self._stage(connection, acts, answers)
+                    if before is not None and self._exclusive:
+                        flush_log(connection)
             except FarBehind as error:
                 fault = error
             except _STORAGE_FAULTS as error:
@@ -508,13 +509,13 @@ class Committer:
                 connection.invalidate()
                 connection.close()
 
-    def _stands(self, connection: Connection, staged: Staged) -> bool:
-        """Say whether a commit whose end was not seen stands after all."""
-        event_id = staged.draft.first_event_id
+    def _standing(self, connection: Connection, staged: Staged | None) -> Staged | None:
+        """Return the batch whose commit ended unseen where it stands after all, else None."""
+        event_id = None if staged is None else staged.draft.first_event_id
         if event_id is None:
-            return False
+            return None
         read_head(connection, lock=True)
-        return run(connection, _FIND, (event_id,)).fetchone() is not None
+        return staged if run(connection, _FIND, (event_id,)).fetchone() else None
 
 
 _FIND: Final = "SELECT seq FROM entry WHERE event_id = ?"

@@ -82,6 +82,22 @@ def reader_engine(database: str | Path) -> Engine:
     return engine.execution_options(postgresql_readonly=True)
 
 
+def flush_log(connection: Connection) -> None:
+    """Move the whole write-ahead log of SQLite into the database file, flushed (P2).
+
+    A flush that failed may have left a commit in memory alone, where it can be read and is lost
+    with the power; a second flush of the same pages reports nothing. Written to another file they
+    are new pages. Raises SettingRefused where a reader is in the way.
+    """
+    # Not through SQLAlchemy, which would begin a transaction and so be in its own way.
+    busy, logged, moved = run(connection, "PRAGMA wal_checkpoint(FULL)").fetchone() or (1, 0, 0)
+    if busy or logged != moved:
+        raise SettingRefused(
+            "the write-ahead log could not be moved into the database",
+            next_step="Send the request again; it is recorded once.",
+        )
+
+
 def _sqlite(path: Path, extra: Mapping[str, object], *, begin: str, **options: object) -> Engine:
     engine = create_engine(f"sqlite:///{path}", **options)
 

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from sqlalchemy.exc import SQLAlchemyError
+
 from governance.errors import Conflict, GovernanceError, InvalidInput
 
 
@@ -69,6 +74,29 @@ class StoredOtherwise(GovernanceError):
 
     code = "storage.stored_otherwise"
     http_status = 503
+
+
+class StorageUnavailable(GovernanceError):
+    """The home's storage cannot be opened now: the disk, a permission, or the database."""
+
+    code = "storage.unavailable"
+    http_status = 503
+
+
+@contextmanager
+def storage_faults_told() -> Iterator[None]:
+    """Raise StorageUnavailable in the place of what a database or a disk says."""
+    try:
+        yield
+    except (SQLAlchemyError, OSError) as error:
+        cause = getattr(error, "orig", None) or error
+        raise StorageUnavailable(
+            f"the storage cannot be opened: {cause}",
+            next_step=(
+                "Check the disk, its free space and the home's permissions, or the database's "
+                "address, and start again: what was acknowledged is kept, and nothing needs repair."
+            ),
+        ) from error
 
 
 def log_closed() -> LogClosed:

@@ -43,11 +43,12 @@ from governance.storage.counts import RecordCounts, Window, count_records
 from governance.storage.engine import reader_engine, writer_engine
 from governance.storage.epochs import finish_rotation
 from governance.storage.erasing import finish_erasures, owes_erasure
+from governance.storage.errors import storage_faults_told
 from governance.storage.fencing import epoch_at_start
 from governance.storage.genesis import write_genesis
 from governance.storage.key_history import read_log_keys
 from governance.storage.log_signer import LogSigner, settle_key_files
-from governance.storage.ports import Reader
+from governance.storage.ports import Reader, Unit
 from governance.storage.reader import reader_factory
 from governance.storage.rebuild import RebuildReport, rebuild_check
 from governance.storage.seats import Seat
@@ -90,10 +91,17 @@ class Storage:
 
 
 def create_home(
-    root: Path, *, organisation: str, deployment: str, clock: Clock, database: str = SQLITE
+    root: Path,
+    *,
+    organisation: str,
+    deployment: str,
+    clock: Clock,
+    database: str = SQLITE,
+    first: Callable[[Unit], object] | None = None,
 ) -> Home:
     """Make a home with its schema and entry 0; nothing appears at `root` before it is whole.
 
+    `first` is an act without which the home would be of no use, committed before it appears.
     Raises Conflict where the folder is not empty or the database holds a log already.
     """
     return Home.create(
@@ -102,7 +110,7 @@ def create_home(
         deployment=deployment,
         clock=clock,
         database=database,
-        populate=lambda home: _populate(home, clock),
+        populate=lambda home: _populate(home, clock, first),
     )
 
 
@@ -114,11 +122,21 @@ def open_storage(
 
     On PostgreSQL several processes of one machine may have it open. Raises HomeOwned,
     KeysNotShared, WrongRevision, SettingRefused, LedgerTampered, LedgerBehind where a witness saw
-    more of the log, or WitnessUnreachable; nothing is written then. `reach` makes the way to a
-    configured witness from its address.
+    more of the log, WitnessUnreachable or StorageUnavailable; nothing is written then. `reach`
+    makes the way to a configured witness from its address.
     `check_rows` False leaves out the comparison of governed rows, for a start in a hurry.
     """
     require_begun(home)
+    with ExitStack() as stack:
+        with storage_faults_told():
+            storage = stack.enter_context(
+                _opened(home, clock=clock, check_rows=check_rows, reach=reach)
+            )
+        yield storage
+
+
+@contextmanager
+def _opened(home: Home, *, clock: Clock, check_rows: bool, reach: Reach) -> Iterator[Storage]:
     with ExitStack() as stack:
         seat = _seated(home, stack)
         engine, epoch = _checked_engine(home, stack)
@@ -233,15 +251,19 @@ def stored_log_keys(home: Home) -> LogKeys:
         engine.dispose()
 
 
-def _populate(home: Home, clock: Clock) -> None:
+def _populate(home: Home, clock: Clock, first: Callable[[Unit], object] | None) -> None:
     engine = writer_engine(home.database)
     keys = FileKeyStore(home.keys_dir)
     try:
-        schema.upgrade(engine)
-        write_genesis(engine, home, keys=keys, clock=clock)
+        with storage_faults_told():
+            schema.upgrade(engine)
+            write_genesis(engine, home, keys=keys, clock=clock)
     finally:
         keys.close()
         engine.dispose()
+    if first is not None:
+        with open_storage(home, clock=clock) as storage:
+            storage.pen.commit(first)
 
 
 def _seated(home: Home, stack: ExitStack) -> Seat:

@@ -4,8 +4,10 @@ A note is appended before the answers that it proves leave, without a flush of i
 was flushed, and the note is stored again in the database by the next commit. So a tail that is
 cut off the database is seen at the next start even where the last note is not in it (attack 5).
 
-Each note is followed by an empty line. A crash can tear the last one; reading takes the largest
-whole note of the tail. The file begins anew when it is large, because the table keeps them all.
+Each note is followed by an empty line. A crash or a full disk can tear the last one; what follows
+begins with a line "#", because an empty line would end the torn note as if it were whole. Reading
+takes the largest whole note of the tail. The file begins anew when it is large, because the table
+keeps them all.
 
 The processes that serve one home on PostgreSQL append to one file. Whoever appends holds it shared,
 whoever begins it anew holds it alone, and a process that finds another file in its place opens that
@@ -26,6 +28,8 @@ from governance.ledger.core.log_keys import LogKeys
 
 _TAIL_BYTES: Final = 64 * 1024
 _ROTATE_BYTES: Final = 64 * 1024 * 1024
+_AFTER_A_TEAR: Final = b"#\n"
+_END: Final = b"\n\n"
 
 
 class NoteFile:
@@ -34,17 +38,20 @@ class NoteFile:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._descriptor = self._open()
-        # Closes whatever an earlier process left torn, so that the next note begins a line.
-        self._lead = b"\n" if os.fstat(self._descriptor).st_size else b""
+        self._lead = b"" if _ends_whole(path) else _AFTER_A_TEAR
 
     def append(self, note: bytes) -> None:
         """Append one note; raise OSError where there is no room."""
         self._hold()
         block = self._lead + note + b"\n"
-        self._lead = b"\n"
-        written = os.write(self._descriptor, block)
-        if written != len(block):
-            raise OSError(28, "the note was cut short")
+        self._lead = _AFTER_A_TEAR
+        try:
+            written = os.write(self._descriptor, block)
+            if written != len(block):
+                raise OSError(28, "the note was cut short")
+        except OSError:
+            fcntl.flock(self._descriptor, fcntl.LOCK_UN)
+            raise
         self._lead = b""
         if os.fstat(self._descriptor).st_size > _ROTATE_BYTES:
             self._begin_anew()
@@ -58,8 +65,7 @@ class NoteFile:
             ours = os.fstat(self._descriptor)
             if ours.st_nlink:
                 return
-            os.close(self._descriptor)
-            self._descriptor = self._open()
+            self._open_again()
 
     def close(self) -> None:
         """Close the file."""
@@ -74,13 +80,30 @@ class NoteFile:
             return  # somebody else appends; the next note is as good an occasion
         if os.fstat(self._descriptor).st_nlink:
             fresh = self._path.with_suffix(".new")
-            fresh.write_bytes(_tail(self._path))
+            with fresh.open("wb") as file:
+                file.write(_tail(self._path))
+                file.flush()
+                os.fsync(file.fileno())  # an empty file under the old name would be a lost anchor
             fresh.replace(self._path)
-        os.close(self._descriptor)
-        self._descriptor = self._open()
+        self._open_again()
+
+    def _open_again(self) -> None:
+        """Open the file at the path before the old one is closed.
+
+        A number that is free for a moment could become the database's, and get the next note.
+        """
+        before, self._descriptor = self._descriptor, self._open()
+        os.close(before)
 
     def _open(self) -> int:
         return os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o644)
+
+
+def _ends_whole(path: Path) -> bool:
+    with path.open("rb") as file:
+        size = file.seek(0, os.SEEK_END)
+        file.seek(max(0, size - len(_END)))
+        return size == 0 or file.read() == _END
 
 
 def largest_note(path: Path, *, keys: LogKeys) -> VerifiedCheckpoint | None:
@@ -109,7 +132,8 @@ def _tail(path: Path) -> bytes:
 def _notes(tail: bytes, origin: str) -> Iterable[bytes]:
     """Yield the whole notes: from a line that is the origin to the empty line after signatures."""
     start = b"\n" + origin.encode() + b"\n"
-    for piece in tail.split(start)[1:]:
+    # A note's empty line is also what precedes the origin of the next: both get it.
+    for piece in tail.replace(start, b"\n" + start).split(start)[1:]:
         text, blank, rest = piece.partition(b"\n\n")
         signatures, end, _ = rest.partition(b"\n\n")
         if blank and end:

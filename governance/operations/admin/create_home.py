@@ -1,4 +1,8 @@
-"""Create a home: keys, schema, genesis, and the first administrator, who is in the trail too."""
+"""Create a home: keys, schema, genesis, and the first administrator, who is in the trail too.
+
+All of it is there before the home appears: without its administrator nobody could act in it, and
+no command could add one.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +13,7 @@ from pydantic import SecretStr
 from change_control.roles import Role
 from change_control.scope import Scope
 from governance.clock import Clock, SystemClock
-from governance.deployment import Deployment, open_deployment
+from governance.ledger.core.note import VerifierKey
 from governance.operations.admin.people import AddPerson, checked_hash, new_person
 from governance.operations.operation import Result
 from governance.registry.records import RoleGrant
@@ -41,31 +45,27 @@ def create_home(
 ) -> HomeCreated:
     """Create the home and its first administrator; a home is never made over something else."""
     hashed = checked_hash(SecretStr(password))
+    request = AddPerson(
+        person=administrator, printed_name=printed_name, password=SecretStr(password)
+    )
     home = create_storage(
         root,
         organisation=organisation,
         deployment=deployment,
         database=database,
         clock=clock or SystemClock(),
+        first=lambda unit: _first_administrator(unit, organisation, request, hashed),
     )
-    request = AddPerson(
-        person=administrator, printed_name=printed_name, password=SecretStr(password)
+    return HomeCreated(
+        home=str(root),
+        origin=home.origin,
+        log_key=VerifierKey.of(home.log_key(), name=home.origin).text(),
+        policy_file=str(home.policy_path),
+        administrator=administrator,
     )
-    with open_deployment(root, clock=clock) as opened:
-        opened.pen.commit(lambda unit: _first_administrator(unit, opened, request, hashed))
-        return HomeCreated(
-            home=str(root),
-            origin=home.origin,
-            log_key=opened.ledger.vkey,
-            policy_file=str(home.policy_path),
-            administrator=administrator,
-        )
 
 
-def _first_administrator(
-    unit: Unit, deployment: Deployment, request: AddPerson, hashed: str
-) -> None:
-    organisation = deployment.home.config.organisation
+def _first_administrator(unit: Unit, organisation: str, request: AddPerson, hashed: str) -> None:
     person = new_person(unit, request, organisation=organisation)
     scope = Scope(organisation=organisation)
     grant = RoleGrant(

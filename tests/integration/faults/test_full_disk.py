@@ -1,0 +1,70 @@
+"""A disk that is really full (attack 36): nothing is answered, everything stays readable (P2)."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.functional.api.support import make_home
+from tests.support.project import ROOT
+
+pytestmark = pytest.mark.requirement("P2")
+MOUNT = 'mount -t tmpfs -o size=8m tmpfs "$1" && shift && exec "$@"'
+NAMESPACES = (["unshare", "-m"], ["unshare", "-Urm"])
+
+
+def in_small_file_system(folder: Path, *command: str) -> subprocess.CompletedProcess[str]:
+    """Run the command where `folder` is a file system of 8 MB, or skip where nobody may mount."""
+    if shutil.which("unshare") is None:
+        pytest.skip("unshare is not installed")
+    said = ""
+    for namespace in NAMESPACES:
+        mounted = [*namespace, "sh", "-c", MOUNT, "sh", str(folder)]
+        probe = subprocess.run([*mounted, "true"], capture_output=True, text=True, check=False)
+        if probe.returncode == 0:
+            return subprocess.run(
+                [*mounted, *command], cwd=ROOT, capture_output=True, text=True, check=False
+            )
+        said = probe.stderr.strip()
+    pytest.skip(f"no file system can be mounted here: {said}")
+
+
+def run_story(tmp_path: Path) -> dict[str, Any]:
+    """Return what the story on a full disk saw."""
+    home = make_home(tmp_path / "home", limits={"requests_per_minute": 100_000})
+    (tmp_path / "small").mkdir()
+    module = "tests.integration.faults.full_disk"
+    done = in_small_file_system(
+        tmp_path / "small", sys.executable, "-m", module, str(home), str(tmp_path / "small")
+    )
+    assert done.returncode == 0, done.stderr
+    seen: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return seen
+
+
+def judge(seen: dict[str, Any]) -> None:
+    """Assert that nothing was answered while the disk was full, and nothing was lost."""
+    assert seen["refused"] == 503
+    assert seen["problem"]["code"] == "gate.audit_unavailable"
+    assert "same idempotency key" in seen["problem"]["next_step"]
+    assert seen["again"] == [503] * 3
+    assert seen["verified"] == [seen["size"]] * 2 or max(seen["verified"]) <= seen["size"] + 1
+    assert seen["checkpoint"] == 200
+    assert (seen["recovered"], seen["same"], seen["known"]) == (200, True, True)
+    assert seen["after"] <= seen["reopened"] <= seen["after"] + 1
+    assert seen["after"] >= seen["size"] + 1
+
+
+@pytest.mark.slow
+def test_a_full_disk_refuses_answers_stays_verifiable_and_recovers_by_itself(
+    tmp_path: Path,
+) -> None:
+    seen = run_story(tmp_path)
+    judge(seen)
+    assert seen["answered"] >= 1
