@@ -13,7 +13,13 @@ from sqlalchemy import Connection
 
 from governance.ledger.core.log_keys import KEY_EVENTS, LOG_CLOSED
 from governance.ledger.core.merkle import Frontier
-from governance.ledger.core.record import Entry, encode_entry, genesis_prev, leaf_hash
+from governance.ledger.core.record import (
+    Entry,
+    commits_to,
+    encode_entry,
+    genesis_prev,
+    leaf_hash,
+)
 from governance.ledger.store.tables import BodyRow, EntryRow, LogHeadRow, Row
 from governance.storage.bulk import SqlRow, insert_rows
 from governance.storage.errors import StoredOtherwise, log_closed
@@ -31,7 +37,7 @@ _COLUMNS: Final = (
 )  # fmt: skip
 _READ: Final = f"SELECT {', '.join(_COLUMNS)} FROM log_head WHERE id = 1"  # noqa: S608 - our names
 _MOVE: Final = f"UPDATE log_head SET {', '.join(f'{name} = ?' for name in _COLUMNS)} WHERE id = 1"  # noqa: S608
-_STORED: Final = "SELECT seq, env, leaf FROM entry WHERE seq >= ? ORDER BY seq"
+_STORED: Final = "SELECT seq, env, leaf, facts, facts_salt FROM entry WHERE seq >= ? ORDER BY seq"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -237,9 +243,11 @@ class Draft:
             return
         stored = run(connection, _STORED, (self.base.next_seq,)).fetchall()
         hashed = list(enumerate(self.leaves, start=self.base.next_seq))
-        if [(seq, leaf_hash(env)) for seq, env, _ in stored] != hashed or [
-            (seq, leaf) for seq, _, leaf in stored
-        ] != hashed:
+        if (
+            [(seq, leaf_hash(env)) for seq, env, *_ in stored] != hashed
+            or [(seq, leaf) for seq, _, leaf, *_ in stored] != hashed
+            or not all(commits_to(env, facts=facts, salt=salt) for _, env, _, facts, salt in stored)
+        ):
             raise StoredOtherwise(
                 "the database returns other bytes than were written",
                 next_step="Check memory and disk of the machine; nothing was committed.",

@@ -151,6 +151,12 @@ def facts_commitment(*, salt: bytes, facts: bytes) -> bytes:
     return _commitment(_FACTS_DOMAIN, salt, facts, MAX_FACTS_BYTES)
 
 
+def commits_to(env: bytes, *, facts: bytes, salt: bytes) -> bool:
+    """Return whether the envelope, of the right form, commits to these facts."""
+    digest = facts_commitment(salt=salt, facts=facts).hex()
+    return f'"facts_c":"{digest}","kind":'.encode("ascii") in env
+
+
 def body_commitment(*, salt: bytes, body: bytes) -> bytes:
     """Return the commitment to the plaintext of an erasable body under a 32-byte salt."""
     return _commitment(_BODY_DOMAIN, salt, body, MAX_BODY_BYTES)

@@ -16,6 +16,7 @@ one: no note goes into a file that is gone.
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 from collections.abc import Iterable
@@ -46,9 +47,7 @@ class NoteFile:
         block = self._lead + note + b"\n"
         self._lead = _AFTER_A_TEAR
         try:
-            written = os.write(self._descriptor, block)
-            if written != len(block):
-                raise OSError(28, "the note was cut short")
+            _write_whole(self._descriptor, block)
         except OSError:
             fcntl.flock(self._descriptor, fcntl.LOCK_UN)
             raise
@@ -97,6 +96,11 @@ class NoteFile:
 
     def _open(self) -> int:
         return os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o644)
+
+
+def _write_whole(descriptor: int, block: bytes) -> None:
+    if os.write(descriptor, block) != len(block):
+        raise OSError(errno.ENOSPC, "the note was cut short")
 
 
 def _ends_whole(path: Path) -> bool:

@@ -1,4 +1,7 @@
-"""A disk that is really full (attack 36): nothing is answered, everything stays readable (P2)."""
+"""A disk that is really full (attack 36), in a mount namespace of its own.
+
+Nothing is answered, everything stays readable, and room is all that it takes to go on (P2).
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,6 @@ import pytest
 from tests.functional.api.support import make_home
 from tests.support.project import ROOT
 
-pytestmark = pytest.mark.requirement("P2")
 MOUNT = 'mount -t tmpfs -o size=8m tmpfs "$1" && shift && exec "$@"'
 NAMESPACES = (["unshare", "-m"], ["unshare", "-Urm"])
 
@@ -59,12 +61,3 @@ def judge(seen: dict[str, Any]) -> None:
     assert (seen["recovered"], seen["same"], seen["known"]) == (200, True, True)
     assert seen["after"] <= seen["reopened"] <= seen["after"] + 1
     assert seen["after"] >= seen["size"] + 1
-
-
-@pytest.mark.slow
-def test_a_full_disk_refuses_answers_stays_verifiable_and_recovers_by_itself(
-    tmp_path: Path,
-) -> None:
-    seen = run_story(tmp_path)
-    judge(seen)
-    assert seen["answered"] >= 1
