@@ -9,6 +9,7 @@ import pytest
 
 from governance.ledger.core.checkpoint import Checkpoint, sign_checkpoint
 from governance.ledger.core.errors import LedgerBehind, ReceiptRejected
+from governance.ledger.core.log_keys import LogKeys
 from governance.ledger.core.merkle import Tree
 from governance.ledger.core.note import cosign, with_lines
 from governance.ledger.core.policy import Policy
@@ -79,13 +80,13 @@ def test_11_one_colluding_witness_is_no_quorum(outside: Outside) -> None:
         for number in range(3)
     ]
     signed = with_lines(forged, lines)
-    key = policy.log_keys(outside.home.origin)[0]
     origin = outside.home.origin
-    assert anchor_of(signed, origin=origin, log_key=key, policy=policy) is None
+    keys = LogKeys.begin(origin, [policy.log_keys(origin)[0].text()])
+    assert anchor_of(signed, keys=keys, policy=policy) is None
     second = outside.homes["body"]
     line = cosign(forged, name=second.vkey.name, private_key=second.key, time_s=1_900_000_000)
     both = with_lines(signed, [line])
-    assert anchor_of(both, origin=origin, log_key=key, policy=policy) is not None  # k evil ones can
+    assert anchor_of(both, keys=keys, policy=policy) is not None  # k evil ones can
 
 
 @pytest.mark.parametrize("at", [2, 5])

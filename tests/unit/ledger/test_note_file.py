@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from governance.ledger.core.log_keys import LogKeys
 from governance.ledger.store import note_file
 from governance.ledger.store.note_file import NoteFile, largest_note
 from tests.unit.ledger.sample import ORIGIN, SampleLog
@@ -20,7 +21,7 @@ WRITE = os.write
 
 
 def largest(path: Path) -> int | None:
-    found = largest_note(path, origin=ORIGIN, keys=[LOG.key])
+    found = largest_note(path, keys=LogKeys.begin(ORIGIN, [LOG.key.text()]))
     return None if found is None else found.size
 
 
