@@ -7,6 +7,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 
 from governance.api.context import Context, context_of
 from governance.errors import GovernanceError
+from governance.operations.trail.coverage import trail_gauges
 
 router = APIRouter(tags=["health"])
 
@@ -59,6 +60,7 @@ def metrics(request: Request) -> PlainTextResponse:
             "vigil_ledger_size": anchor.size,
             "vigil_ledger_anchored_size": anchor.anchored_size,
             "vigil_answers_stopped": int(anchor.stopped),
+            **trail_gauges(context.deployment),
         },
         lags={one.name: one.lag for one in anchor.witnesses},
     )

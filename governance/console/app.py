@@ -23,6 +23,7 @@ from governance.console.pages import (
     records,
     reviews,
     session,
+    trail,
 )
 from governance.console.rendering import Templates
 from governance.console.visit import PASSWORD_PAGE, Console, Needs, Page, endpoint, nobody
@@ -58,6 +59,13 @@ PAGES: Final[tuple[tuple[str, str, Page], ...]] = (
     ("/ledger/checkpoints", "GET", ledger_checkpoints.checkpoints),
     ("/ledger/checkpoints/{size:int}", "GET", ledger_checkpoints.checkpoint),
     ("/ledger/checkpoints/{size:int}/note", "GET", ledger_checkpoints.note),
+    ("/trail", "GET", trail.search),
+    ("/trail/export", "POST", trail.export),
+    ("/trail/reviews", "GET", trail.reviews),
+    ("/trail/reviews", "POST", trail.open_review),
+    ("/trail/reviews/{review}", "GET", trail.review),
+    ("/trail/reviews/{review}/signature", "POST", trail.sign_review),
+    ("/trail/reviews/{review}/withdrawal", "POST", trail.withdraw_review),
     ("/people", "GET", records.people),
     ("/console/charts/{digest}/{name}.svg", "GET", audits.chart),
 )

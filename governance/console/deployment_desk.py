@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from typing import Any
 
 from starlette.types import ASGIApp
 
@@ -84,9 +85,12 @@ class DeploymentDesk:
         """End the session."""
         sign_in.sign_out(self.running, token=token)
 
-    def perform(self, actor: Actor, operation: str, params: Mapping[str, Json]) -> None:
+    def perform(
+        self, actor: Actor, operation: str, params: Mapping[str, Json]
+    ) -> Mapping[str, Any]:
         """Perform an operation of the catalogue."""
-        catalogue.perform(self.running, actor, operation, params)
+        result = catalogue.perform(self.running, actor, operation, params)
+        return result.model_dump(mode="json")
 
     def reviews_waiting(self, reader: Reader, *, actor: Actor, now_us: int) -> Sequence[WorkItem]:
         """Return every undecided review, the one that is due first in front."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 from audits.estimate import Json
 from change_control.scope import Scope
@@ -109,8 +109,13 @@ class Desk(Protocol):
         """End the session."""
         ...
 
-    def perform(self, actor: Actor, operation: str, params: Mapping[str, Json]) -> None:
-        """Perform an operation of the catalogue, or raise why it was refused."""
+    def perform(
+        self, actor: Actor, operation: str, params: Mapping[str, Json]
+    ) -> Mapping[str, Any]:
+        """Perform an operation of the catalogue and return its result as plain values.
+
+        Raises why it was refused.
+        """
         ...
 
     def reviews_waiting(self, reader: Reader, *, actor: Actor, now_us: int) -> Sequence[WorkItem]:

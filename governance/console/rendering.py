@@ -53,6 +53,7 @@ SYMBOLS: Final = {
     "pass": "✓", "fail": "✕", "insufficient": "◇",
     "may_answer": "✓", "refuse": "✕",
     "qualified": "✓", "active": "✓", "in_force": "✓", "approved": "✓", "decided": "✓",
+    "accepted": "✓", "exceptions": "◇",
     "candidate": "◇", "registered": "◇", "open": "◇", "first_signature": "◇", "draft": "◇",
     "recalled": "✕", "rejected": "✕", "overdue": "▲", "triggered": "▲",
 }  # fmt: skip

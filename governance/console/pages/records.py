@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from starlette.responses import RedirectResponse, Response
 
 from change_control.scope import Scope
+from governance.console.pages.trail import trail_state
 from governance.console.views.home import home_view
 from governance.console.views.models import StandingIn, model_lines, model_view
 from governance.console.views.people import people_view
@@ -22,10 +23,15 @@ from governance.storage.ports import Reader
 
 def home(visit: Visit) -> Response:
     """Show what waits."""
+    trail = trail_state(visit)
     with visit.desk.reader() as reader:
         waiting = visit.desk.reviews_waiting(reader, actor=visit.actor, now_us=visit.now_us)
         view = home_view(
-            reader, waiting=waiting, head=visit.desk.ledger_head(), now_us=visit.now_us
+            reader,
+            waiting=waiting,
+            head=visit.desk.ledger_head(),
+            trail=trail,
+            now_us=visit.now_us,
         )
     return visit.show("home.html", view=view)
 

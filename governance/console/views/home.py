@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from governance.console.desk import LedgerHead
+from governance.errors import Problem
 from governance.operations.inspect.worklist import WorkItem
 from governance.operations.watch.monitor_status import MonitorState, states
 from governance.registry.records import Hold, Review
@@ -23,10 +25,21 @@ class HomeView:
     holds: tuple[Hold, ...]
     decided: tuple[Review, ...]
     head: LedgerHead
+    trail: Mapping[str, Any] | Problem
+
+    @property
+    def late_trail(self) -> bool:
+        """Whether entries of the trail wait for their review for too long."""
+        return not isinstance(self.trail, Problem) and bool(self.trail["overdue"])
 
 
 def home_view(
-    reader: Reader, *, waiting: Sequence[WorkItem], head: LedgerHead, now_us: int
+    reader: Reader,
+    *,
+    waiting: Sequence[WorkItem],
+    head: LedgerHead,
+    trail: Mapping[str, Any] | Problem,
+    now_us: int,
 ) -> HomeView:
     """Return what the first page shows."""
     return HomeView(
@@ -37,6 +50,7 @@ def home_view(
         holds=tuple(hold for hold in reader.find(Hold) if hold.state != "lifted"),
         decided=tuple(reversed(reader.find(Review, state="decided")[-5:])),
         head=head,
+        trail=trail,
     )
 
 

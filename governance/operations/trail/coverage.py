@@ -18,9 +18,9 @@ from change_control.watch.trail_review import (
     family_of,
     reviewed_until,
 )
-from governance.clock import DAY_US
+from governance.clock import DAY_US, MICROSECONDS
 from governance.deployment import Deployment
-from governance.errors import Conflict, InvalidInput
+from governance.errors import Conflict, GovernanceError, InvalidInput
 from governance.registry.records import TrailReview
 from governance.storage.ports import Reader
 from governance.storage.trail.facets import Wanted
@@ -67,6 +67,26 @@ def coverage(deployment: Deployment, reader: Reader) -> Coverage:
         oldest_family=oldest[1] if oldest else None,
         due_us=read_entry(deployment.ledger, oldest[0]).t_us + every_us if oldest else None,
     )
+
+
+def trail_gauges(deployment: Deployment) -> dict[str, int]:
+    """Return what a monitoring system reads: how much waits for its review, and how late it is.
+
+    Where the trail cannot be read there is no such number, and the first gauge says so.
+    """
+    now_us = deployment.clock.now_us()
+    try:
+        with deployment.reader() as reader:
+            covered = coverage(deployment, reader)
+    except GovernanceError:
+        return {"vigil_trail_readable": 0}
+    due_us = now_us if covered.due_us is None else covered.due_us
+    return {
+        "vigil_trail_readable": 1,
+        "vigil_trail_unreviewed_entries": covered.waiting,
+        "vigil_trail_review_due_in_seconds": (due_us - now_us) // MICROSECONDS,
+        "vigil_trail_review_overdue": int(covered.overdue(now_us)),
+    }
 
 
 def signed_ranges(reader: Reader) -> list[Signed]:

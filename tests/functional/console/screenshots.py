@@ -40,6 +40,9 @@ PAGES = {
     "checkpoint": "/ledger/checkpoints/24?from=9",
     "document": "/documents/plan:forecasting:1",
     "people": "/people",
+    "trail": "/trail",
+    "trail-reviews": "/trail/reviews",
+    "trail-review": "/trail/reviews/T-1",
     "problem": "/evidence/E-99",
     "sign-in": "/sign-in",
 }

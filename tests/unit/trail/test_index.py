@@ -162,8 +162,8 @@ def test_facts_that_were_changed_in_the_database_are_not_shown(home: Small) -> N
     with closing(sqlite3.connect(home.deployment.home.database_path)) as connection, connection:
         connection.execute("DROP TRIGGER entry_refuses_update")
         connection.execute(
-            "UPDATE entry SET facts = replace(CAST(facts AS TEXT), '\"mo\"', '\"xx\"') "
-            "WHERE seq = 87"
+            "UPDATE entry SET facts = CAST(replace(CAST(facts AS TEXT), '\"mo\"', '\"xx\"') "
+            "AS BLOB) WHERE seq = 87"
         )
     with pytest.raises(LedgerTampered) as told:
         seqs(home, index, kind="release.opened")

@@ -24,7 +24,7 @@ from change_control.watch.review import (
     ReviewKind,
     ReviewState,
 )
-from console_samples import records, report
+from console_samples import records, report, trail
 from console_samples.ledger import InventedLedger
 from governance.console.desk import LedgerEntry, LedgerHead, Session
 from governance.errors import Conflict, GovernanceError, NotFound, Problem, Unauthenticated
@@ -56,6 +56,7 @@ from governance.storage.ports import OutcomeRow, Reader
 R = TypeVar("R", bound=Record)
 ORGANISATION = "st-olav"
 PASSWORD = "a long invented password"
+READS = frozenset({"trail.search", "trail_review.list", "trail_review.show"})
 CSRF = "form-token-of-this-session"
 
 
@@ -175,19 +176,25 @@ class SampleDesk:
     def sign_out(self, token: str) -> None:
         self._sessions.pop(token, None)
 
-    def perform(self, actor: Actor, operation: str, params: Mapping[str, Json]) -> None:
+    def perform(
+        self, actor: Actor, operation: str, params: Mapping[str, Json]
+    ) -> Mapping[str, Any]:
+        if operation in trail.RESULTS and not (self.refuse_with and "record_digest" in params):
+            self.posted += [] if operation in READS else [(actor.person, operation, params)]
+            return trail.RESULTS[operation]
         if self.refuse_with is not None:
             raise self.refuse_with
         if operation == "person.change_password":
             if params["old"] != PASSWORD:
                 raise PasswordRefused("it is not yours", next_step="type it again")
             self.posted.append((actor.person, operation, params))
-            return
+            return {}
         if operation != "review.decide":
             raise Conflict(f"{operation} is not known here", next_step="use a known one")
         if params["password"] != PASSWORD:
             raise BadCredentials("the password is not yours", next_step="type it again")
         self.posted.append((actor.person, operation, params))
+        return {}
 
     def reviews_waiting(self, reader: Reader, *, actor: Actor, now_us: int) -> Sequence[WorkItem]:
         undecided = [one for one in reader.find(Review) if one.state != "decided"]
