@@ -83,7 +83,7 @@ def exceptions_are_explained(_actor: Actor, facts: TrailReviewFacts) -> Refusal 
 
 
 # An auditor reads and signs nothing here (contract: read only), so outsiders never decide.
-_SIGNERS: Final = frozenset({Role.REVIEWER, Role.REGULATORY})
+SIGNERS: Final = frozenset({Role.REVIEWER, Role.REGULATORY})
 
 TrailReviewLifecycle = Lifecycle[TrailReviewState, TrailReviewCommand, TrailReviewFacts]
 
@@ -94,22 +94,22 @@ TRAIL_REVIEW: Final[TrailReviewLifecycle] = Lifecycle(
     initial=TrailReviewState.OPEN,
     rules={
         (None, TrailReviewCommand.OPEN): Rule(
-            to=TrailReviewState.OPEN, roles=_SIGNERS, by_machine=True
+            to=TrailReviewState.OPEN, roles=SIGNERS, by_machine=True
         ),
         (TrailReviewState.OPEN, TrailReviewCommand.ACCEPT): Rule(
             to=TrailReviewState.ACCEPTED,
-            roles=_SIGNERS,
+            roles=SIGNERS,
             guards=(did_not_act_in_the_range, exceptions_are_explained),
             needs_signature=SignatureMeaning.REVIEWED,
         ),
         (TrailReviewState.OPEN, TrailReviewCommand.NOTE_EXCEPTIONS): Rule(
             to=TrailReviewState.EXCEPTIONS,
-            roles=_SIGNERS,
+            roles=SIGNERS,
             guards=(did_not_act_in_the_range, reason_given),
             needs_signature=SignatureMeaning.REVIEWED,
         ),
         (TrailReviewState.OPEN, TrailReviewCommand.WITHDRAW): Rule(
-            to=TrailReviewState.WITHDRAWN, roles=_SIGNERS, guards=(reason_given,)
+            to=TrailReviewState.WITHDRAWN, roles=SIGNERS, guards=(reason_given,)
         ),
     },
 )

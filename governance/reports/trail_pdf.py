@@ -7,6 +7,7 @@ new values.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +23,8 @@ FORMAT: Final = "oncovigil-trail/1"
 LONGEST: Final = 200
 """How much of a value the document shows; the machine forms have all of it."""
 
+_LONG_WORD: Final = re.compile(r"\S{16}(?=\S{8})")
+_MAY_BREAK: Final = "\u200b"
 _FILTER_WORDS: Final = {
     "since": "from",
     "until": "to",
@@ -117,9 +120,9 @@ def _entry(entry: Mapping[str, Any]) -> dict[str, Json]:
         "changes": [
             [
                 change["record"],
-                wording.words_of(change["field"]),
-                _shown(change["old"] or ""),
-                _shown(change["new"]),
+                wording.field_words(change["field"]),
+                _shown(wording.field_text(change["field"], change["old"] or "")),
+                _shown(wording.field_text(change["field"], change["new"])),
             ]
             for change in entry["changes"]
         ],
@@ -133,4 +136,6 @@ def _actor(entry: Mapping[str, Any]) -> str:
 
 
 def _shown(text: str) -> str:
-    return text if len(text) <= LONGEST else f"{text[:LONGEST]}{wording.ELLIPSIS}"
+    """Return the text as a cell sets it: not too long, and a long word may be broken."""
+    short = text if len(text) <= LONGEST else f"{text[:LONGEST]}{wording.ELLIPSIS}"
+    return _LONG_WORD.sub(lambda word: f"{word.group()}{_MAY_BREAK}", short)

@@ -114,6 +114,18 @@ _MONTHS: Final = (
 )  # fmt: skip
 
 
+def field_words(field: str) -> str:
+    """Return a governed field's name as words; an instant is called by what happened then."""
+    return words_of(field.removesuffix("_us"))
+
+
+def field_text(field: str, value: str) -> str:
+    """Return a governed field's value for reading; microseconds become an instant."""
+    if field.endswith("_us") and value.isdecimal():
+        return instant_text(int(value), seconds=True)
+    return value
+
+
 def machine_instant(us: int) -> str:
     """Return the instant as RFC 3339, for `<time datetime>` and for records."""
     return instant(us).isoformat(timespec="seconds").replace("+00:00", "Z")

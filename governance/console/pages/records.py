@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from starlette.responses import RedirectResponse, Response
 
 from change_control.scope import Scope
+from change_control.watch.trail_review import SIGNERS
 from governance.console.pages.trail import trail_state
 from governance.console.views.home import home_view
 from governance.console.views.models import StandingIn, model_lines, model_view
@@ -23,7 +24,7 @@ from governance.storage.ports import Reader
 
 def home(visit: Visit) -> Response:
     """Show what waits."""
-    trail = trail_state(visit)
+    trail, everywhere = trail_state(visit), Scope(organisation=visit.desk.organisation)
     with visit.desk.reader() as reader:
         waiting = visit.desk.reviews_waiting(reader, actor=visit.actor, now_us=visit.now_us)
         view = home_view(
@@ -31,6 +32,7 @@ def home(visit: Visit) -> Response:
             waiting=waiting,
             head=visit.desk.ledger_head(),
             trail=trail,
+            may_review_trail=bool(visit.actor.roles(everywhere) & SIGNERS),
             now_us=visit.now_us,
         )
     return visit.show("home.html", view=view)

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from starlette.responses import RedirectResponse, Response
 
-from governance.console.views.trail import FIELDS, families_words, trail_view
+from governance.console.views.trail import FIELDS, ends_of, families_words, trail_view
 from governance.console.visit import Visit
 from governance.errors import Problem
 
@@ -126,6 +126,7 @@ def _reviews(visit: Visit, *, problem: Problem | None) -> Response:
         "trail_reviews.html",
         status=_status(problem),
         listed=listed,
+        ends=ends_of(listed["reviewed_until"]),
         problem=problem,
         families_words=families_words,
     )

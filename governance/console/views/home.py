@@ -26,6 +26,14 @@ class HomeView:
     decided: tuple[Review, ...]
     head: LedgerHead
     trail: Mapping[str, Any] | Problem
+    may_review_trail: bool
+
+    @property
+    def trail_reviews(self) -> list[Mapping[str, Any]]:
+        """Return the open reviews of the trail, where this person's roles let them sign one."""
+        if isinstance(self.trail, Problem) or not self.may_review_trail:
+            return []
+        return [one for one in self.trail["reviews"] if one["state"] == "open"]
 
     @property
     def late_trail(self) -> bool:
@@ -39,6 +47,7 @@ def home_view(
     waiting: Sequence[WorkItem],
     head: LedgerHead,
     trail: Mapping[str, Any] | Problem,
+    may_review_trail: bool,
     now_us: int,
 ) -> HomeView:
     """Return what the first page shows."""
@@ -51,6 +60,7 @@ def home_view(
         decided=tuple(reversed(reader.find(Review, state="decided")[-5:])),
         head=head,
         trail=trail,
+        may_review_trail=may_review_trail,
     )
 
 

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import urlencode
+
+from governance.reports import wording
+
+_DIGEST: Final = re.compile("[0-9a-f]{64}")
 
 FIELDS: Final = ("since", "until", "actor", "record", "kind", "model")
 """The text fields of the search form, named as the operation names them."""
@@ -74,7 +80,9 @@ def hit_view(hit: Mapping[str, Any]) -> HitView:
     """Return one hit with its changes by record."""
     by_record: dict[str, list[tuple[str, str | None, str]]] = {}
     for change in hit["changes"]:
-        field = (change["field"], change["old"], change["new"])
+        name = change["field"]
+        old = None if change["old"] is None else wording.field_text(name, change["old"])
+        field = (wording.field_words(name), old, wording.field_text(name, change["new"]))
         by_record.setdefault(change["record"], []).append(field)
     return HitView(
         seq=hit["seq"],
@@ -91,8 +99,29 @@ def hit_view(hit: Mapping[str, Any]) -> HitView:
             for record, fields in by_record.items()
         ),
         named=tuple(record for record in hit["records"] if record not in by_record),
-        notes=tuple((name, str(value)) for name, value in hit["notes"].items() if value),
+        notes=tuple(
+            (wording.field_words(name), note_text(value))
+            for name, value in hit["notes"].items()
+            if value
+        ),
     )
+
+
+def note_text(value: Any) -> str:  # noqa: ANN401 - any JSON
+    """Return one of an entry's other facts for reading; the entry's own page has all of it."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, str):
+        return wording.digest_text(value) if _DIGEST.fullmatch(value) else value
+    return json.dumps(value, ensure_ascii=False, sort_keys=True)
+
+
+def ends_of(reviewed_until: Mapping[str, int]) -> list[tuple[int, list[str]]]:
+    """Return up to which entry which kinds were reviewed, what is furthest behind in front."""
+    ends: dict[int, list[str]] = {}
+    for family, end in sorted(reviewed_until.items()):
+        ends.setdefault(end, []).append(family)
+    return sorted(ends.items())
 
 
 def families_words(families: str) -> str:

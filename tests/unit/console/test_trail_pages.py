@@ -113,6 +113,7 @@ def test_a_trail_that_is_late_stands_on_the_first_page(reviewer: TestClient) -> 
     page = reviewer.get("/").text
     assert "review of the trail</a> is overdue by" in page
     assert "finding F-9" in page
+    assert '<a href="/trail/reviews/T-1">T-1</a> Review of the trail' in page
 
 
 def test_the_first_page_stands_where_the_trail_cannot_be_read(
