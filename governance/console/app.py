@@ -17,6 +17,7 @@ from governance.console import security
 from governance.console.desk import Desk
 from governance.console.pages import (
     audits,
+    erasures,
     ledger,
     ledger_checkpoints,
     ledger_entry,
@@ -67,6 +68,12 @@ PAGES: Final[tuple[tuple[str, str, Page], ...]] = (
     ("/trail/reviews/{review}/signature", "POST", trail.sign_review),
     ("/trail/reviews/{review}/withdrawal", "POST", trail.withdraw_review),
     ("/people", "GET", records.people),
+    ("/erasures", "GET", erasures.erasures),
+    ("/erasures", "POST", erasures.request),
+    ("/erasures/{erasure}", "GET", erasures.erasure),
+    ("/erasures/{erasure}/decision", "POST", erasures.decide),
+    ("/legal-holds/{hold}", "GET", erasures.legal_hold),
+    ("/legal-holds/{hold}/lift", "POST", erasures.lift),
     ("/console/charts/{digest}/{name}.svg", "GET", audits.chart),
 )
 # What a session alone may do, also that of somebody whose password is another's choice.

@@ -20,6 +20,19 @@ from governance.ledger.store import view as store
 from governance.operations import catalogue
 from governance.operations.actor import Actor
 from governance.operations.admin import sign_in
+from governance.operations.erase.erasures import (
+    ErasureLine,
+    ErasureShown,
+    ListErasures,
+    NameErasure,
+    list_erasures,
+    show_erasure,
+)
+from governance.operations.erase.legal_holds import (
+    LegalHoldLine,
+    ListLegalHolds,
+    list_legal_holds,
+)
 from governance.operations.inspect.bodies import require_body_reader
 from governance.operations.inspect.explore_ledger import (
     CheckpointSeen,
@@ -95,6 +108,18 @@ class DeploymentDesk:
     def reviews_waiting(self, reader: Reader, *, actor: Actor, now_us: int) -> Sequence[WorkItem]:
         """Return every undecided review, the one that is due first in front."""
         return worklist(reader, actor=actor, organisation=self.organisation, now_us=now_us)
+
+    def erasures(self, *, actor: Actor) -> Sequence[ErasureLine]:
+        """Return every erasure as it stands for this person."""
+        return list_erasures(self.running, actor, ListErasures()).erasures
+
+    def erasure(self, name: str, *, actor: Actor) -> ErasureShown:
+        """Return one erasure with its reason, where this person may read it."""
+        return show_erasure(self.running, actor, NameErasure(erasure=name))
+
+    def legal_holds(self, *, actor: Actor) -> Sequence[LegalHoldLine]:
+        """Return every legal hold."""
+        return list_legal_holds(self.running, actor, ListLegalHolds()).legal_holds
 
     def choices(self, reader: Reader, *, review: Review, actor: Actor) -> Sequence[Choice]:
         """Return the decisions that the review's table knows now, each with its refusal."""

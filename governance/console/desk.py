@@ -14,6 +14,8 @@ from typing import Any, Protocol
 from audits.estimate import Json
 from change_control.scope import Scope
 from governance.operations.actor import Actor
+from governance.operations.erase.erasures import ErasureLine, ErasureShown
+from governance.operations.erase.legal_holds import LegalHoldLine
 from governance.operations.inspect.explore_ledger import (
     CheckpointSeen,
     Continuation,
@@ -120,6 +122,18 @@ class Desk(Protocol):
 
     def reviews_waiting(self, reader: Reader, *, actor: Actor, now_us: int) -> Sequence[WorkItem]:
         """Return every undecided review, the most urgent first."""
+        ...
+
+    def erasures(self, *, actor: Actor) -> Sequence[ErasureLine]:
+        """Return every erasure as it stands for this person."""
+        ...
+
+    def erasure(self, name: str, *, actor: Actor) -> ErasureShown:
+        """Return one erasure with its reason, where this person may read it; raise NotFound."""
+        ...
+
+    def legal_holds(self, *, actor: Actor) -> Sequence[LegalHoldLine]:
+        """Return every legal hold."""
         ...
 
     def choices(self, reader: Reader, *, review: Review, actor: Actor) -> Sequence[Choice]:

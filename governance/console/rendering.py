@@ -55,6 +55,7 @@ SYMBOLS: Final = {
     "qualified": "✓", "active": "✓", "in_force": "✓", "approved": "✓", "decided": "✓",
     "accepted": "✓", "exceptions": "◇",
     "candidate": "◇", "registered": "◇", "open": "◇", "first_signature": "◇", "draft": "◇",
+    "requested": "◇", "erased": "✓", "refused": "✕", "lift_signed": "◇", "lifted": "✓",
     "recalled": "✕", "rejected": "✕", "overdue": "▲", "triggered": "▲",
 }  # fmt: skip
 """A mark beside a status word: no status is told by colour alone, and none by the mark alone."""
