@@ -41,9 +41,13 @@ class Writer:
         writer._reader.start()
         return writer
 
+    def wait_ready(self) -> bool:
+        """Wait until it has opened the home."""
+        return self._ready.wait(60)
+
     def go(self) -> None:
         """Let it write."""
-        assert self._ready.wait(60), "the writer did not start"
+        assert self.wait_ready(), "the writer did not start"
         assert self.process.stdin is not None
         self.process.stdin.write("\n")
         self.process.stdin.flush()

@@ -123,3 +123,9 @@ def storage(home: Home, clock: FixedClock) -> Iterator[Storage]:
     """Return the home's storage, opened."""
     with open_storage(home, clock=clock) as storage:
         yield storage
+
+
+@pytest.fixture
+def new_home() -> Callable[[Path, str], Home]:
+    """Return what makes a home, for a test with a server of its own."""
+    return _new_home
