@@ -51,6 +51,8 @@ WRITER: Final[Mapping[str, tuple[str, ...]]] = {
 }
 # Hashes of secrets, and who tried which: nothing that somebody who only reads has to see.
 SECRET: Final = frozenset({"credential", "client_secret", "session", "sign_in_failure"})
+# VACUUM after an erasure rewrites what still holds its bytes; PostgreSQL 17 lets it be granted.
+SWEPT: Final = ("body", "observation", "idempotency", "erased_answer", "erasure_residue")
 _SEQUENCES: Final = ("sign_in_failure_id_seq",)
 _FUNCTIONS: Final = ("vigil_append_only()",)
 _PREFIX: Final = re.compile(r"[a-z_][a-z0-9_]{0,40}", re.ASCII)
@@ -106,6 +108,10 @@ def statements(roles: Roles, *, database: str) -> Iterator[str]:
         yield f"GRANT {', '.join(privileges)} ON {table} TO {writer}"
         if table not in SECRET:
             yield f"GRANT SELECT ON {table} TO {reader}"
+    yield (
+        "DO $$ BEGIN IF current_setting('server_version_num')::int >= 170000 THEN "
+        f"EXECUTE 'GRANT MAINTAIN ON {', '.join(SWEPT)} TO {writer}'; END IF; END $$"
+    )
     for sequence in _SEQUENCES:
         yield f"GRANT USAGE ON SEQUENCE {sequence} TO {writer}"
     for function in _FUNCTIONS:

@@ -6,23 +6,48 @@ warm page. Errors come out as the toolkit's own, so nobody needs to know which w
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import cache
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 from sqlalchemy import Connection
 from sqlalchemy.engine.interfaces import DBAPICursor
 from sqlalchemy.exc import DBAPIError
+
+if TYPE_CHECKING:
+    from psycopg import Cursor as PostgresqlCursor
 
 SqlValue: TypeAlias = str | bytes | int | bool | None
 
 
 def run(connection: Connection, statement: str, values: Sequence[SqlValue] = ()) -> DBAPICursor:
     """Execute `statement`, its values marked `?`, in the open transaction; return the cursor."""
-    dialect = connection.dialect
     cursor = connection.connection.cursor()
+    with _translated(connection, statement):
+        cursor.execute(_marked(statement, connection.dialect.name), values)
+    return cursor
+
+
+def copy_in(
+    connection: Connection,
+    statement: str,
+    types: Sequence[str],
+    rows: Iterable[Sequence[SqlValue]],
+) -> None:
+    """Send `rows` to a binary COPY … FROM STDIN of PostgreSQL, in the open transaction."""
+    cursor: PostgresqlCursor[object] = connection.connection.cursor()  # type: ignore[assignment]
+    with _translated(connection, statement), cursor.copy(statement) as copying:
+        copying.set_types(types)
+        for row in rows:
+            copying.write_row(row)
+
+
+@contextmanager
+def _translated(connection: Connection, statement: str) -> Iterator[None]:
+    dialect = connection.dialect
     try:
-        cursor.execute(_marked(statement, dialect.name), values)
+        yield
     except dialect.loaded_dbapi.Error as error:
         raise DBAPIError.instance(
             statement,
@@ -32,7 +57,6 @@ def run(connection: Connection, statement: str, values: Sequence[SqlValue] = ())
             hide_parameters=True,
             dialect=dialect,
         ) from error
-    return cursor
 
 
 @cache
