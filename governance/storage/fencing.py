@@ -18,11 +18,12 @@ from typing import Final
 from sqlalchemy import Connection, Engine, inspect
 
 from governance.errors import NotFound
+from governance.ledger.core.log_keys import KEY_EVENTS
 from governance.ledger.store.tables import LogHeadRow
 from governance.storage.errors import Fenced
 from governance.storage.statement import run
 
-FENCING_KINDS: Final = frozenset({"ledger.policy_changed", "log.closed"})
+FENCING_KINDS: Final = KEY_EVENTS | {"ledger.policy_changed", "key.epoch_rotated"}
 """Kinds of entries after which every other process has to read the home again."""
 
 _LOCKED: Final = "SELECT epoch FROM log_head WHERE id = 1 FOR UPDATE"

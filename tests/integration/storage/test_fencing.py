@@ -6,14 +6,17 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from governance.ledger.core.log_keys import KEY_EVENTS
 from governance.ledger.store.tables import LogHeadRow
 from governance.operations.admin import schema as commands
 from governance.storage import fencing
 from governance.storage import schema as migrations
 from governance.storage.engine import writer_engine
-from governance.storage.errors import Fenced
+from governance.storage.epochs import EPOCH_ROTATED
+from governance.storage.errors import AuditUnavailable, Fenced
 from governance.storage.fencing import epoch_at_start, fence
 from governance.storage.open import open_storage
+from governance.storage.trust import POLICY_CHANGED
 from tests.integration.storage.samples import answer
 from tests.support.postgresql import owned
 
@@ -57,11 +60,11 @@ def test_a_fenced_process_writes_nothing_more_until_it_is_started_again(
         storage.pen.when_fenced(lambda: told.append(True))
         add(storage)
         assert commands.fence_writers(postgresql_home.root)["epoch"] == 1
-        with pytest.raises(Fenced, match="fenced") as refused:
+        with pytest.raises(AuditUnavailable):
             storage.pen.answer(answer(key_id)).result(10)
-        assert (refused.value.code, refused.value.http_status) == ("ledger.fenced", 503)
-        with pytest.raises(Fenced):
+        with pytest.raises(Fenced, match="fenced") as refused:
             add(storage)
+        assert (refused.value.code, refused.value.http_status) == ("ledger.fenced", 503)
         assert storage.pen.fault is not None
         assert told == [True]
         assert storage.ledger.verify().size == 2
@@ -108,6 +111,10 @@ def test_a_process_that_changes_its_own_policy_goes_on(
     with open_storage(home, clock=clock) as storage:
         add(storage, "test.turned")
         assert add(storage).seq == 2
+
+
+def test_every_kind_that_changes_what_processes_hold_in_memory_fences() -> None:
+    assert {POLICY_CHANGED, EPOCH_ROTATED, *KEY_EVENTS} == fencing.FENCING_KINDS
 
 
 def test_only_a_new_revision_moves_the_epoch(engine: Engine) -> None:
