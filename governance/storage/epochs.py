@@ -34,9 +34,12 @@ _SAYING: Final = {
 
 
 def finish_rotation(engine: Engine, keys: KeyStore) -> None:
-    """Finish a move of the epoch that the ledger states and the key store did not complete."""
+    """Finish a move of the epoch that the ledger states and the key store did not complete.
+
+    Where every key is wrapped under the epoch already, an older KEK is only to be removed.
+    """
     epoch = keys.unfinished_epoch()
-    if epoch is not None and epoch <= stated_epoch(engine):
+    if epoch is not None and (epoch == keys.epoch or epoch <= stated_epoch(engine)):
         keys.finish_epoch(epoch)
 
 
