@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import io
+import tempfile
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -11,13 +14,27 @@ from hypothesis import strategies as st
 from governance.errors import GovernanceError
 from governance.ledger.core import canonical
 from governance.ledger.core.body_cipher import SealedBody, unseal
+from governance.ledger.core.bundles import read_bodies, read_entries, read_facts
 from governance.ledger.core.checkpoint import Checkpoint, open_checkpoint
+from governance.ledger.core.erased import read_statement, statement_over
+from governance.ledger.core.log_keys import KEY_ROTATED, LogKeys, rotation_facts
+from governance.ledger.core.manifest import Manifest, check_manifest
 from governance.ledger.core.merkle import Frontier
 from governance.ledger.core.note import VerifierKey, parse_note
 from governance.ledger.core.policy import Policy
 from governance.ledger.core.proof import TlogProof
 from governance.ledger.core.receipt import verify_receipt
 from governance.ledger.core.record import decode_entry
+from governance.ledger.core.tiles import TilePath
+from governance.ledger.core.witness import (
+    encode_add_checkpoint,
+    open_seen,
+    parse_add_checkpoint,
+    parse_cosignatures,
+    parse_size,
+)
+from governance.ledger.store.note_file import largest_note
+from tests.unit.ledger.exported import files_of, head_of
 from tests.unit.ledger.sample import (
     ORIGIN,
     WITNESSES,
@@ -25,11 +42,38 @@ from tests.unit.ledger.sample import (
     event_id,
     policy,
     policy_text,
+    private_key,
     secret,
+    witness_key,
 )
 
 LOG = SampleLog.of(5)
 POLICY = policy(quorum="any")
+ENTRIES, FACTS, BODIES = (
+    TilePath(kind=kind, level=0, index=0, width=5) for kind in ("entries", "facts", "bodies")
+)
+FILES = files_of(LOG)
+KEYS = LogKeys.begin(ORIGIN, [LOG.key.text()])
+ROTATED = rotation_facts(
+    origin=ORIGIN, size=3, old=private_key("log"), new=private_key("another log")
+)
+
+
+def _erased(raw: bytes) -> object:
+    return read_statement(canonical.loads(raw), sequence=4)
+
+
+def _rotated(raw: bytes) -> object:
+    facts = canonical.loads(raw)
+    return KEYS.after(3, KEY_ROTATED, facts) if isinstance(facts, dict) else None
+
+
+def _notes(raw: bytes) -> object:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "checkpoints.log"
+        path.write_bytes(raw)
+        return largest_note(path, keys=KEYS) or "none"
+
 
 # Each parser with one input that it takes; hypothesis makes noise and damage from it.
 PARSERS: dict[str, tuple[Callable[[bytes], object], bytes]] = {
@@ -55,6 +99,47 @@ PARSERS: dict[str, tuple[Callable[[bytes], object], bytes]] = {
         lambda raw: verify_receipt(raw, POLICY),
         LOG.receipt(4, witnesses=WITNESSES),
     ),
+    "a tile's path": (
+        lambda raw: TilePath.parse(raw.decode("utf-8", "surrogateescape")),
+        FACTS.text().encode(),
+    ),
+    "a bundle of entries": (
+        lambda raw: list(read_entries(io.BytesIO(raw), ENTRIES)),
+        FILES[ENTRIES.text()],
+    ),
+    "a bundle of facts": (
+        lambda raw: list(read_facts(io.BytesIO(raw), FACTS)),
+        FILES[FACTS.text()],
+    ),
+    "a bundle of bodies": (
+        lambda raw: list(read_bodies(io.BytesIO(raw), BODIES)),
+        FILES[BODIES.text()],
+    ),
+    "a manifest": (
+        lambda raw: check_manifest(raw, checkpoint=head_of(LOG), policy=b"policy"),
+        Manifest(checkpoint=head_of(LOG), policy=b"policy", bodies=True).encode(),
+    ),
+    "a request to a witness": (
+        parse_add_checkpoint,
+        encode_add_checkpoint(
+            old_size=2, proof=LOG.tree.consistency_proof(2, 5), checkpoint=LOG.note()
+        ),
+    ),
+    "a size in a conflict": (lambda raw: (parse_size(raw),), b"5\n"),
+    "the cosignatures of an answer": (
+        lambda raw: parse_cosignatures(raw, checkpoint=LOG.note(), key=witness_key("hospital")),
+        LOG.note(witnesses=("hospital",)).splitlines(keepends=True)[-1],
+    ),
+    "what a witness shows": (
+        lambda raw: open_seen(raw, keys=KEYS, witness=witness_key("hospital")),
+        LOG.note(witnesses=("hospital",)),
+    ),
+    "an erasure's statement": (
+        _erased,
+        canonical.dumps(statement_over("0" * 32, [1, 2]).as_facts()),
+    ),
+    "a rotation of the log's key": (_rotated, canonical.dumps(ROTATED)),
+    "the file of notes": (_notes, LOG.note(4) + b"\n" + LOG.note(5) + b"\n"),
     "a sealed body": (
         lambda raw: unseal(
             SealedBody(nonce=raw[:12], ciphertext=raw[12:-32], key_commitment=raw[-32:]),
