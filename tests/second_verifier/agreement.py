@@ -13,8 +13,10 @@ from dataclasses import dataclass
 from governance.errors import GovernanceError
 from governance.ledger.core.checkpoint import open_checkpoint
 from governance.ledger.core.errors import LedgerTampered, NoteRejected
+from governance.ledger.core.log_keys import KeyFold
 from governance.ledger.core.policy import Policy
 from governance.ledger.core.receipt import verify_receipt
+from governance.ledger.core.record import decode_entry
 from governance.ledger.core.verify import StoredEntry, verify_log
 from tests.second_verifier import verifier
 
@@ -154,6 +156,11 @@ def _project_log(
             checkpoints=checkpoints,
             open_body=(lambda entry: bodies[id(entry)]) if opened else None,
         )
+        fold = KeyFold(origin)
+        for entry in stored:
+            fold.add(entry.seq, decode_entry(entry.env).kind, entry.facts)
+        for point in checkpoints:
+            fold.check(point)
     except LedgerTampered as refusal:
         return (None, refusal.sequence), f"refused: {refusal}"
     except NoteRejected as refusal:

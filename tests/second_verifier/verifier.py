@@ -177,6 +177,7 @@ class Entry:
     raw: bytes
     seq: int
     event_id: str
+    kind: str
     t_us: int
     prev: str
     facts_c: str
@@ -214,6 +215,7 @@ def read_entry(raw: bytes) -> Entry:
         raw=raw,
         seq=_count(found["seq"], "seq"),
         event_id=event_id,
+        kind=kind,
         t_us=_count(found["t_us"], "t_us"),
         prev=_hash_text(found["prev"], "prev"),
         facts_c=_hash_text(found["facts_c"], "facts_c"),
@@ -647,6 +649,95 @@ def verify_receipt(raw: bytes, policy: Policy, *, accept_s0: bool = False) -> Ac
     )
 
 
+# --- 9.3 the log's keys -------------------------------------------------------------------------
+
+
+@dataclass(slots=True, kw_only=True)
+class Held:
+    """A key of the log and the sizes that it may sign."""
+
+    key: Key
+    first: int
+    last: int | None = None
+
+
+class Keys:
+    """What the entries say of the log's keys; `held` is None where they say nothing."""
+
+    def __init__(self, origin: str) -> None:
+        self.origin = origin
+        self.held: list[Held] | None = None
+
+    def read(self, entry: Entry, facts: bytes) -> None:
+        if entry.seq == 0 and entry.kind == "ledger.genesis":
+            told = canonical_json(facts, "the facts", check="facts_c")
+            if isinstance(told, dict) and "vkeys" in told:
+                listed = told["vkeys"]
+                if not isinstance(listed, list) or not listed:
+                    refuse("keys", "the first entry names no key")
+                self.held = [Held(key=self.named(text), first=0) for text in listed]
+        elif self.held is not None and entry.kind in {"key.rotated", "key.retired"}:
+            told = canonical_json(facts, "the facts", check="facts_c")
+            if not isinstance(told, dict):
+                refuse("keys", "its facts are no object")
+            names = ("old", "new") if entry.kind == "key.rotated" else ("retired", "remaining")
+            self.change(entry, told, names)
+
+    def change(self, entry: Entry, told: dict[str, Json], names: tuple[str, str]) -> None:
+        assert self.held is not None
+        rotates = names[0] == "old"
+        one, other = (self.named(told.get(name)) for name in names)
+        in_force = [held.key for held in self.held if held.last is None]
+        if in_force != ([one] if rotates else [one, other]):
+            refuse("keys", "the keys in force are not those that it changes")
+        if rotates and any(held.key.public == other.public for held in self.held):
+            refuse("keys", "the new key is one that the log has had")
+        said = self.statement(
+            entry, dict(zip(names, (told[names[0]], told[names[1]]), strict=True))
+        )
+        signatures = told.get("signatures")
+        for name, key in zip(names, (one, other), strict=True):
+            if name == "retired":
+                continue
+            signature = signatures.get(name) if isinstance(signatures, dict) else None
+            blob = base64_bytes(signature, "a signature", check="keys")
+            if not _signed(key, blob, said):
+                refuse("keys", f"the {name} key did not sign it")
+        if rotates:
+            self.held.append(Held(key=other, first=entry.seq + 1))
+        else:
+            next(held for held in self.held if held.key == one).last = entry.seq
+
+    def statement(self, entry: Entry, named: dict[str, Json]) -> bytes:
+        members = {"act": entry.kind, "origin": self.origin, "size": entry.seq, **named}
+        text = json.dumps(members, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+        kind, payload = b"application/vnd.oncovigil.log-key.v1+json", text.encode()
+        return b"DSSEv1 %d %s %d %s" % (len(kind), kind, len(payload), payload)
+
+    def named(self, text: Json) -> Key:
+        if not isinstance(text, str):
+            refuse("keys", "a key is not a text")
+        try:
+            key = read_key(text, kind=SIGNED)
+        except Refused as e:
+            raise Refused("keys", str(e)) from e
+        if key.name != self.origin:
+            refuse("keys", "a key is not the log's")
+        return key
+
+    def check(self, point: Checkpoint, policy: Policy) -> None:
+        """Refuse a checkpoint under keys that the log does not have for its size."""
+        if self.held is None:
+            return
+        good = {
+            (held.key.name, held.key.key_id)
+            for held in self.held
+            if held.first <= point.size and (held.last is None or point.size <= held.last)
+        }
+        if not any((name, key_id) in good & policy.keys.keys() for name, key_id, _ in point.lines):
+            refuse("keys", f"no key that the log has for size {point.size} signed the checkpoint")
+
+
 # --- 9. whole log -------------------------------------------------------------------------------
 
 
@@ -667,6 +758,7 @@ class Walk:
 
     prev: str
     bodies: bool
+    keys: Keys
     t_us: int = 0
 
 
@@ -684,7 +776,9 @@ def _check_row(row: Mapping[str, Json], at: int, walk: Walk, tally: Tally) -> En
     if entry.t_us < walk.t_us:
         refuse("t_us", "its time is below that of the row before")
     facts_salt = exactly(row["facts_salt"], 32, "the facts' salt")
-    check_facts(entry, base64_bytes(row["facts"], "the facts"), facts_salt)
+    facts = base64_bytes(row["facts"], "the facts")
+    check_facts(entry, facts, facts_salt)
+    walk.keys.read(entry, facts)
     if walk.bodies:
         _check_row_body(row, entry, tally)
     elif ROW_EXTRAS & row.keys():
@@ -771,13 +865,14 @@ def verify_chain(
     rows, notes = _read_dump(dump)
     origin = _origin_of(rows, policy)
     roots: dict[int, set[bytes]] = {}
-    for note in [*notes, *held]:
-        point = read_checkpoint(note)
+    points = [read_checkpoint(note) for note in [*notes, *held]]
+    for point in points:
         if rows and point.origin != origin:
             refuse("origin", f"a checkpoint is of another log, {point.origin!r}")
         check_checkpoint(point, policy, accept_s0=accept_s0)
         roots.setdefault(point.size, set()).add(point.root)
-    tally, tree, walk = Tally(), Frontier(), Walk(prev=genesis(origin), bodies=bodies)
+    tally, tree, keys = Tally(), Frontier(), Keys(origin)
+    walk = Walk(prev=genesis(origin), bodies=bodies, keys=keys)
     for at, row in enumerate(rows):
         with _row(at):
             tree.add(_check_row(row, at, walk, tally).leaf)
@@ -789,6 +884,8 @@ def verify_chain(
         if signed:
             tally.anchored = tree.size
     tally.entries = tree.size
+    for point in points:
+        keys.check(point, policy)
     if tree.size < max(roots, default=0):
         why = f"the log has {tree.size} entries, a checkpoint has {max(roots)}"
         raise Refused("chain", why, row=tree.size)

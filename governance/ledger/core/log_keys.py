@@ -28,9 +28,10 @@ from governance.ledger.core import canonical, ed25519
 from governance.ledger.core.canonical import Json
 from governance.ledger.core.checkpoint import Checkpoint, VerifiedCheckpoint, open_checkpoint
 from governance.ledger.core.encoding import base64_bytes, base64_text
-from governance.ledger.core.errors import LedgerTampered, NoteRejected
+from governance.ledger.core.errors import LedgerTampered, NotCanonical, NoteRejected
 from governance.ledger.core.note import ED25519, VerifierKey, parse_note
 
+GENESIS: Final = "ledger.genesis"
 KEY_ROTATED: Final = "key.rotated"
 KEY_RETIRED: Final = "key.retired"
 LOG_CLOSED: Final = "log.closed"
@@ -136,6 +137,51 @@ class LogKeys:
         _check(facts, said, {"remaining": remaining}, seq)
         spans = tuple(replace(s, last=seq) if s.key == retired else s for s in self.spans)
         return replace(self, spans=spans)
+
+
+class KeyFold:
+    """The keys of a log that somebody reads from its beginning; a log may state none at all."""
+
+    def __init__(self, origin: str) -> None:
+        self._origin = origin
+        self.keys: LogKeys | None = None
+
+    def add(self, seq: int, kind: str, facts: bytes | None) -> None:
+        """Take in the next entry, whose facts were compared with their commitment.
+
+        Facts of None are not to be had; where they would say something of keys, nothing more is
+        known of these. Raises LedgerTampered where an entry may not say what it says.
+        """
+        if seq != 0 and kind not in KEY_EVENTS:
+            return
+        told = None if facts is None else _members(facts, seq)
+        if seq == 0:
+            if told is not None and kind == GENESIS and "vkeys" in told:
+                self.keys = LogKeys.begin(self._origin, told["vkeys"])
+        elif told is None:
+            self.keys = None
+        elif self.keys is not None:
+            self.keys = self.keys.after(seq, kind, told)
+
+    def check(self, opened: VerifiedCheckpoint) -> None:
+        """Raise NoteRejected unless a key signed that the log has for the checkpoint's size."""
+        if self.keys is None:
+            return
+        valid = self.keys.at(opened.size)
+        if not any(signature.key in valid for signature in opened.signatures):
+            raise NoteRejected(
+                f"the checkpoint of size {opened.size} is signed by no key that the log has for it",
+                next_step="Pin the log's present policy; a checkpoint under a retired key proves "
+                "nothing behind the key's retirement.",
+            )
+
+
+def _members(facts: bytes, seq: int) -> dict[str, Json]:
+    try:
+        told = canonical.loads(facts)
+    except NotCanonical as error:
+        raise LedgerTampered("its facts are not canonical JSON", sequence=seq) from error
+    return told if isinstance(told, dict) else {}
 
 
 def rotation_statement(*, origin: str, size: int, old: VerifierKey, new: VerifierKey) -> bytes:

@@ -30,6 +30,7 @@ from governance.ledger.core.checkpoint import Checkpoint, VerifiedCheckpoint, op
 from governance.ledger.core.encoding import HASH_BYTES
 from governance.ledger.core.erased import ERASED_KIND
 from governance.ledger.core.errors import LedgerTampered, NotCanonical, NoteRejected
+from governance.ledger.core.log_keys import KeyFold
 from governance.ledger.core.merkle import leaf_hash
 from governance.ledger.core.note import COSIGNATURE_V1, parse_note
 from governance.ledger.core.policy import Policy
@@ -99,7 +100,8 @@ class VerifiedExport:
     """What was compared, and which files were not there to be.
 
     `root_confirmed` is False only where missing files left no way to the signed root.
-    `erasures_unproven` are bodies whose erasing entry is beyond the checkpoint, or missing.
+    `erasures_unproven` are bodies whose erasing entry is beyond the checkpoint, or missing. `keys`
+    is what the entries say of the log's keys, as far as they could be read.
     """
 
     size: int
@@ -111,6 +113,7 @@ class VerifiedExport:
     erasures_unproven: int
     missing: tuple[TilePath, ...]
     last_t_us: int
+    keys: KeyFold
 
 
 def trusted_checkpoint(note: bytes, policy: Policy) -> TrustedCheckpoint:
@@ -161,6 +164,7 @@ def verify_tiles(
         erasures_unproven=reading.erasures_unproven,
         missing=tuple(reading.missing),
         last_t_us=reading.last_t_us,
+        keys=reading.keys,
     )
 
 
@@ -185,9 +189,11 @@ class _Reading:
     missing: list[TilePath] = field(default_factory=list)
     upper: dict[int, tuple[TilePath, bytes | None]] = field(default_factory=dict)
     erasing: tuple[int, bool | None] = (-1, None)
+    keys: KeyFold = field(init=False)
 
     def __post_init__(self) -> None:
         self.prev = genesis_prev(self.checkpoint.origin)
+        self.keys = KeyFold(self.checkpoint.origin)
 
     def block(self, path: TilePath) -> None:
         """Check the entries of one tile of level 0, and take their hashes upwards."""
@@ -261,6 +267,7 @@ class _Reading:
             facts = self._opened(stack, paths["facts"])
             bodies = self._opened(stack, paths["bodies"]) if self.bodies else None
             if entries is None:
+                self.keys.keys = None  # whether a key came or went there is not known
                 return None
             rows = zip(
                 read_entries(entries, paths["entries"]),
@@ -300,10 +307,12 @@ class _Reading:
 
     def _facts(self, entry: Entry, told: ExportedFacts | None) -> None:
         if told is None:
+            self.keys.add(entry.seq, entry.kind, None)
             return
         if facts_commitment(salt=told.salt, facts=told.facts) != entry.facts_c:
             raise LedgerTampered("its facts are not those that it commits to", sequence=entry.seq)
         self.facts += 1
+        self.keys.add(entry.seq, entry.kind, told.facts)
 
     def _body(self, entry: Entry, body: ExportedBody | None) -> None:
         if body is None:

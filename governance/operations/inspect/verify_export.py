@@ -99,6 +99,9 @@ def verify_export(
         kept=None if held is None else held.checkpoint.checkpoint,
         bodies=bodies,
     )
+    for one in (trusted, held):
+        if one is not None:
+            verified.keys.check(one.checkpoint)
     completeness = _completeness(source, verified, absent, bodies=bodies)
     report = ExportVerification(
         origin=checkpoint.origin,
