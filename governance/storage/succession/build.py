@@ -91,6 +91,8 @@ def _write(home: Home, facts: dict[str, Json], clock: Clock) -> None:
 
 
 def _copy_keys(old: Home, home: Home) -> None:
+    for made in home.keys_dir.glob("kek-*.bin"):
+        made.unlink()  # of this home's own making; a second one would look like an unfinished move
     for path in sorted(old.keys_dir.iterdir()):
         if not path.is_file() or _OWN.fullmatch(path.name):
             continue
