@@ -240,3 +240,15 @@ def test_clients_sign_in_with_the_secrets_that_they_had(tmp_path: Path) -> None:
         assert password_matches(found[0], secrets[0])
         assert home.actor("mo").person == "mo"
         assert password_of("mo")
+
+
+def test_keys_of_a_later_epoch_open_in_the_successor(tmp_path: Path) -> None:
+    old = lived_in(tmp_path, lambda home: home.perform("ada", "keys.rotate_epoch"))
+    close(old, tmp_path / "next")
+    with reopened(tmp_path / "next") as home:
+        home.deployment.rebuild()
+        assert home.perform("ada", "keys.rotate_epoch")["new"] == 3
+        home.deployment.rebuild()
+        home.deployment.ledger.verify()
+    with reopened(tmp_path / "next") as home:
+        home.deployment.rebuild()
