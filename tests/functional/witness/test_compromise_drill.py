@@ -127,4 +127,3 @@ def test_forks_of_a_stolen_key_gain_no_quorum_and_two_people_recover(
         assert isinstance(facts, dict)
         assert isinstance(facts[PREDECESSOR], dict)
         assert Home.open(tmp_path / "next").log_key() != home.log_key()
-
