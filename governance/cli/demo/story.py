@@ -16,7 +16,7 @@ from audits.estimate import Json
 from audits.series import Month
 from governance.adapters.fpp2_totals import read_totals
 from governance.cli.demo.acts import Company
-from governance.cli.demo.cast import ADMINISTRATOR, OWNER, SAFETY, SCOPE, SITE_SCOPE
+from governance.cli.demo.cast import ADMINISTRATOR, OWNER, REVIEWER, SAFETY, SCOPE, SITE_SCOPE
 from governance.cli.demo.clinic import Clinic
 from governance.cli.demo.telling import Telling
 from governance.errors import GovernanceError
@@ -54,6 +54,7 @@ class Story:
         self._answer(clinic)
         self._watch()
         self._refuse(clinic)
+        self._review_trail()
         self._verify()
 
     def _people(self) -> None:
@@ -177,6 +178,15 @@ class Story:
             problem = json.loads(answer)
             _expect(status == 409, "a suspended model refuses")
             told(f"{status} {problem['code']}: {problem['detail']}")
+
+    def _review_trail(self) -> None:
+        with self.telling.step("The trail waits for a reviewer who did not act in it") as told:
+            opened = self.company.perform(REVIEWER, "trail_review.open")
+            shown = self.company.perform(REVIEWER, "trail_review.show", review=opened["review"])
+            told(f"{opened['review']}: entries 0 to {opened['last_seq']}, due in 30 days")
+            told(f"{shown['exceptions_counted']} exceptions are listed, answers are counted")
+            told(f"rea may not sign: {shown['refusals']['accepted']}")
+            told(f"see {self.address}/trail/reviews/{opened['review']}")
 
     def _verify(self) -> None:
         with self.telling.step("Everything is verified again") as told:

@@ -11,8 +11,8 @@ import pytest
 from tests.support.demonstration import Demonstration, result, run_vigil
 
 
-def test_it_tells_twelve_steps_and_shows_each_password_once(finished: Demonstration) -> None:
-    assert "12. Everything is verified again" in finished.told
+def test_it_tells_thirteen_steps_and_shows_each_password_once(finished: Demonstration) -> None:
+    assert "13. Everything is verified again" in finished.told
     assert set(finished.passwords) == {"ada", "mo", "rea", "sam"}
     for password in finished.passwords.values():
         assert finished.told.count(password) == 1
