@@ -9,11 +9,14 @@ before the pen writes.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 
 from sqlalchemy import Connection, Engine, select, text
+from sqlalchemy.exc import SQLAlchemyError
 
 from governance.clock import Clock
 from governance.errors import Conflict, GovernanceError
@@ -26,7 +29,8 @@ from governance.ledger.store.erased import NEEDLE
 from governance.ledger.store.keys import KeyDestroyed, KeyStore, KeyUnknown
 from governance.ledger.store.tables import BodyRow, EntryRow, Row
 from governance.registry.records import Erasure
-from governance.storage.errors import AnswerErased, SubjectErased
+from governance.storage.engine import writer_engine
+from governance.storage.errors import AnswerErased, SubjectErased, audit_unavailable
 from governance.storage.ports import PendingAnswer, Reader, Unit
 from governance.storage.private_tables import (
     ErasedAnswerRow,
@@ -38,6 +42,8 @@ from governance.storage.reader import SqlReader
 from governance.storage.statement import run
 from governance.storage.tables import table_of
 from governance.storage.unit import SqlUnit
+
+_log = logging.getLogger(__name__)
 
 _ENTRY = Row.metadata.tables[EntryRow.__tablename__]
 _BODY = Row.metadata.tables[BodyRow.__tablename__]
@@ -221,6 +227,24 @@ def finish_erasures(connection: Connection, *, keys: KeyStore, clock: Clock) -> 
         with connection.begin():
             connection.execute(_RESIDUE.delete().where(_RESIDUE.c.seq.in_(owed)))
     return bool(alive or owed)
+
+
+def finish_at_start(database: str | Path, *, keys: KeyStore, clock: Clock) -> None:
+    """Finish what a crash left, on a connection of its own, before the pen writes.
+
+    A read that another program has not ended (an export) does not stop the start: the keys are
+    destroyed then, and the row stays for the next sweep. Raises AuditUnavailable.
+    """
+    engine = writer_engine(database)
+    try:
+        with engine.connect() as connection:
+            finish_erasures(connection, keys=keys, clock=clock)
+    except ResidueLeft as left:
+        _log.warning("%s Next: %s", left, left.next_step)
+    except SQLAlchemyError as error:
+        raise audit_unavailable("an erasure cannot be finished") from error
+    finally:
+        engine.dispose()
 
 
 def owes_erasure(engine: Engine, keys: KeyStore) -> bool:

@@ -42,7 +42,7 @@ from governance.storage.cosigner import Cosigner
 from governance.storage.counts import RecordCounts, Window, count_records
 from governance.storage.engine import reader_engine, writer_engine
 from governance.storage.epochs import finish_rotation
-from governance.storage.erasing import finish_erasures, owes_erasure
+from governance.storage.erasing import finish_at_start, finish_erasures, owes_erasure
 from governance.storage.errors import storage_faults_told
 from governance.storage.fencing import epoch_at_start
 from governance.storage.genesis import write_genesis
@@ -295,14 +295,8 @@ def _settle(home: Home) -> None:
 def _finish_keys(engine: Engine, home: Home, keys: KeyStore, clock: Clock) -> None:
     """Finish what a crash left between an entry and the keys that it speaks of (P13)."""
     finish_rotation(engine, keys)
-    if not owes_erasure(engine, keys):
-        return
-    writer = writer_engine(home.database)
-    try:
-        with writer.connect() as connection:
-            finish_erasures(connection, keys=keys, clock=clock)
-    finally:
-        writer.dispose()
+    if owes_erasure(engine, keys):
+        finish_at_start(home.database, keys=keys, clock=clock)
 
 
 def _compared(

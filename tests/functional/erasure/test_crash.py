@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
+from governance.errors import GovernanceError
 from governance.ledger.store.keys import KeyDestroyed
 from governance.storage import erasing
 from tests.support.about_people import OTHER, SUBJECT, again, people
@@ -149,4 +153,54 @@ def test_a_long_read_delays_the_sweep_and_nothing_else(
         assert "write-ahead log" in erased["unfinished"]
         assert opened.key_of() is None
         assert opened.small.deployment.finish_erasures()
+        opened.verify()
+
+
+def test_a_reader_of_another_program_does_not_stop_the_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def busy(_connection: object) -> None:
+        raise erasing.ResidueLeft("old pages are left", next_step="End the export.")
+
+    with people(tmp_path, days=0) as opened:
+        key_id = _asked(opened)
+        monkeypatch.setattr(erasing, "_sweep", busy)
+        assert "old pages are left" in opened.confirm()["unfinished"]
+    with again(tmp_path, days_later=3) as opened:
+        assert "old pages are left" in caplog.text
+        with pytest.raises(KeyDestroyed):
+            opened.small.deployment.keys.get(key_id)
+        opened.verify()
+        monkeypatch.undo()
+        assert opened.small.deployment.finish_erasures()
+        assert not opened.small.deployment.finish_erasures()
+
+
+def test_answers_and_verifications_go_on_while_somebody_is_erased(tmp_path: Path) -> None:
+    """Whoever asks meanwhile is answered or refused with a code; no body is left without a key."""
+    ended = threading.Event()
+    codes: list[str] = []
+
+    def ask(opened: People, subject: str) -> None:
+        while not ended.is_set():
+            try:
+                opened.ask(subject)
+            except GovernanceError as error:
+                codes.append(error.code)
+
+    with people(tmp_path, days=0) as opened, ThreadPoolExecutor(4) as pool:
+        opened.ask()
+        asking = [pool.submit(ask, opened, subject) for subject in (SUBJECT, SUBJECT, OTHER)]
+        try:
+            for number in range(1, 4):
+                while opened.key_of() is None:  # somebody asks about the person again
+                    time.sleep(0)
+                opened.request()
+                assert opened.confirm(f"E-{number}")["bodies"] > 1
+                opened.small.deployment.ledger.verify()
+        finally:
+            ended.set()
+        for one in asking:
+            one.result(30)
+        assert set(codes) <= {"gate.subject_erased"}
         opened.verify()
