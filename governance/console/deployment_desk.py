@@ -46,6 +46,7 @@ from governance.operations.inspect.explore_ledger import (
     prove_entry,
     witness_reaches,
 )
+from governance.operations.inspect.key_events import KeysSeen, keys_seen
 from governance.operations.inspect.ledger_proof import without_body
 from governance.operations.inspect.standing_of import PlaceStanding, standings_of
 from governance.operations.inspect.verification import Verification, Verifications
@@ -192,6 +193,10 @@ class DeploymentDesk:
         return [
             checkpoint_seen(ledger, one) for one in ledger.checkpoints.before(size, limit=limit)
         ]
+
+    def log_keys(self) -> KeysSeen:
+        """Return the keys of the log with their ranges and events."""
+        return keys_seen(self.running.ledger)
 
     def checkpoint(self, size: int) -> CheckpointSeen:
         """Return the checkpoint of this size."""

@@ -22,6 +22,7 @@ from governance.operations.inspect.explore_ledger import (
     EntryProof,
     WitnessReach,
 )
+from governance.operations.inspect.key_events import KeysSeen
 from governance.operations.inspect.standing_of import PlaceStanding
 from governance.operations.inspect.verification import Verification
 from governance.operations.inspect.worklist import WorkItem
@@ -176,6 +177,10 @@ class Desk(Protocol):
 
     def checkpoints(self, *, before: int | None, limit: int) -> Sequence[CheckpointSeen]:
         """Return up to `limit` stored checkpoints smaller than `before`, the largest first."""
+        ...
+
+    def log_keys(self) -> KeysSeen:
+        """Return the keys of the log with their ranges and events."""
         ...
 
     def checkpoint(self, size: int) -> CheckpointSeen:

@@ -25,6 +25,7 @@ from governance.ledger.core.receipt import build_receipt
 from governance.ledger.core.record import decode_entry
 from governance.ledger.core.verify import StoredEntry, VerifiedLog, verify_log
 from governance.ledger.store.anchors import Anchor, StoredAnchors, largest_cosigned
+from governance.ledger.store.by_kind import numbers_of
 from governance.ledger.store.checkpoints import StoredCheckpoints
 from governance.ledger.store.erased import NEEDLE, Erasures
 from governance.ledger.store.key_ring import KeyRing
@@ -128,6 +129,11 @@ class LedgerView:
         query = rows.where(_ENTRY.c.seq >= from_seq).order_by(_ENTRY.c.seq).limit(limit)
         with self._connect() as connection:
             return [_readable(row) for row in connection.execute(query).mappings()]
+
+    def numbers_of(self, kinds: Sequence[str], *, limit: int) -> list[int]:
+        """Return the numbers of up to `limit` entries of these kinds, the latest first."""
+        with self._connect() as connection:
+            return numbers_of(connection, kinds, limit=limit)
 
     def body(self, seq: int) -> bytes | None:
         """Return the decrypted body of entry `seq`, None where it has none or it is erased.

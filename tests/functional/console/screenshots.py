@@ -37,6 +37,7 @@ PAGES = {
     "ledger": "/ledger",
     "entry": "/ledger/entries/30",
     "checkpoints": "/ledger/checkpoints",
+    "keys": "/ledger/keys",
     "checkpoint": "/ledger/checkpoints/24?from=9",
     "document": "/documents/plan:forecasting:1",
     "people": "/people",

@@ -18,8 +18,8 @@ ADDRESSES = (
     "/evidence/E-2", "/reviews/R-1", "/reviews/R-6", "/reviews/R-7", "/reviews/R-8",
     "/monitors/M-3", "/findings/F-1", "/ledger", "/ledger?before=10", "/ledger/entries/0",
     "/ledger/entries/5", "/ledger/entries/30", "/ledger/checkpoints", "/ledger/checkpoints/24",
-    "/ledger/checkpoints/32", "/people", "/trail", "/trail?kind=release.*&answers=yes",
-    "/trail/reviews", "/trail/reviews/T-1",
+    "/ledger/checkpoints/32", "/ledger/keys", "/people", "/trail",
+    "/trail?kind=release.*&answers=yes", "/trail/reviews", "/trail/reviews/T-1",
 )  # fmt: skip
 
 

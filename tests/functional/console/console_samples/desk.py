@@ -25,7 +25,7 @@ from change_control.watch.review import (
     ReviewState,
 )
 from console_samples import records, report, trail
-from console_samples.ledger import InventedLedger
+from console_samples.ledger import InventedLedger, rotated_keys
 from governance.console.desk import LedgerEntry, LedgerHead, Session
 from governance.errors import Conflict, GovernanceError, NotFound, Problem, Unauthenticated
 from governance.operations.actor import Actor
@@ -44,6 +44,7 @@ from governance.operations.inspect.explore_ledger import (
     prove_entry,
     witness_reaches,
 )
+from governance.operations.inspect.key_events import KeysSeen
 from governance.operations.inspect.reconcile import CANNOT_SHOW, Counted
 from governance.operations.inspect.standing_of import PlaceStanding, standings_of
 from governance.operations.inspect.verification import Verification
@@ -280,6 +281,9 @@ class SampleDesk:
     def checkpoints(self, *, before: int | None, limit: int) -> Sequence[CheckpointSeen]:
         found = self.ledger.checkpoints.before(before or 10**9, limit=limit)
         return [checkpoint_seen(self.ledger, one) for one in found]
+
+    def log_keys(self) -> KeysSeen:
+        return rotated_keys(self.ledger.log_keys)
 
     def checkpoint(self, size: int) -> CheckpointSeen:
         return checkpoint_of(self.ledger, size)

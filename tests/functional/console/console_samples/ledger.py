@@ -13,17 +13,19 @@ from typing import Final
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from audits.estimate import Json
 from console_samples import records
 from governance.console.desk import LedgerEntry
 from governance.errors import NotFound
 from governance.ledger.core.checkpoint import Checkpoint, sign_checkpoint
-from governance.ledger.core.log_keys import LogKeys
+from governance.ledger.core.log_keys import KeySpan, LogKeys
 from governance.ledger.core.merkle import Tree, leaf_hash
 from governance.ledger.core.note import COSIGNATURE_V1, VerifierKey, cosign, with_lines
 from governance.ledger.core.policy import Member, Policy, compose_policy
 from governance.ledger.core.proof import TlogProof
 from governance.ledger.store.anchors import witness_id
 from governance.ledger.store.checkpoints import StoredNote
+from governance.operations.inspect.key_events import KeyEvent, KeysSeen, what_it_says
 from governance.storage.cosigner import AnchorReport, WitnessReport
 
 ORIGIN: Final = "st-olav/pharmacy-demand/audit/01957f3a"
@@ -152,3 +154,42 @@ class InventedLedger:
             if self.witnessed and size == reach
         ]
         return with_lines(note, lines)
+
+
+def rotated_keys(keys: LogKeys) -> KeysSeen:
+    """Return invented keys: one was retired, and a rotation of its successor is under way."""
+    first = keys.spans[0]
+    second, third = (
+        VerifierKey.of(Ed25519PrivateKey.from_private_bytes(bytes([n]) * 32), name=ORIGIN)
+        for n in (41, 42)
+    )
+    said = {"old": second.text(), "new": third.text(), "begun_by": "ingrid.dahl"}
+    retired: dict[str, Json] = {"retired": first.key.text(), "remaining": second.text()}
+    told: list[tuple[int, str, str, dict[str, Json]]] = [
+        (22, "key.rotated", "jonas.lie", dict(said)),
+        (21, "key.rotation_started", "ingrid.dahl", dict(said)),
+        (14, "key.epoch_rotated", "ingrid.dahl", {"old": 1, "new": 2}),
+        (9, "key.retired", "ingrid.dahl", retired),
+        (5, "ledger.policy_changed", "jonas.lie", {}),
+        (0, "ledger.genesis", "system", {}),
+    ]
+    return KeysSeen(
+        keys=LogKeys(
+            origin=ORIGIN,
+            spans=(
+                KeySpan(key=first.key, first=0, last=9, since_seq=0),
+                KeySpan(key=second, first=5, last=None, since_seq=4),
+                KeySpan(key=third, first=23, last=None, since_seq=22),
+            ),
+        ),
+        events=tuple(
+            KeyEvent(
+                seq=seq,
+                t_us=records.NOW_US - (30 - seq) * 3_600_000_000,
+                kind=kind,
+                actor=actor,
+                says=what_it_says(kind, facts),
+            )
+            for seq, kind, actor, facts in told
+        ),
+    )
