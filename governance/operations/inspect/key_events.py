@@ -69,10 +69,12 @@ def what_it_says(kind: str, facts: Mapping[str, Json]) -> str:
         case "key.rotated":
             begun = facts.get("begun_by")
             by = f", begun by {begun}" if isinstance(begun, str) else ""
-            return f"{_short(facts.get('new'))} signs beside {_short(facts.get('old'))}{by}."
+            return (
+                f"From here {_short(facts.get('new'))} signs beside {_short(facts.get('old'))}{by}."
+            )
         case "key.retired":
             return (
-                f"{_short(facts.get('retired'))} signs no more; "
+                f"From here {_short(facts.get('retired'))} signs no more; "
                 f"{_short(facts.get('remaining'))} remains."
             )
         case "key.epoch_rotated":
@@ -98,5 +100,5 @@ def _members(facts: Json) -> Mapping[str, Json]:
 
 def _short(vkey: Json) -> str:
     """Return the key id of a verifier key, which is how lines of checkpoints name it."""
-    parts = vkey.split("+") if isinstance(vkey, str) else []
-    return f"key {parts[1]}" if len(parts) == 3 else "a key"
+    parts = vkey.split("+", 2) if isinstance(vkey, str) else []  # base64 may hold more of them
+    return f"key {parts[1]}" if len(parts) == 3 else "an unreadable key"

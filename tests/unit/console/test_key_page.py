@@ -54,4 +54,5 @@ def test_a_successor_says_what_is_lost() -> None:
     said = what_it_says("ledger.genesis", {"predecessor": {"origin": "o", "lost": [7, 9]}})
     assert said == "The log begins as the successor of o, entries 7 and on are lost."
     assert what_it_says("log.closed", {"successor": "n"}).endswith("n succeeds it.")
-    assert what_it_says("key.rotated", {"old": 1, "new": None}) == "a key signs beside a key."
+    said = what_it_says("key.rotated", {"old": "log+01+AB+c", "new": None})
+    assert said == "From here an unreadable key signs beside key 01."
