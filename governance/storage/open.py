@@ -9,6 +9,7 @@ was made, so there is no home without them. Nothing is repaired by signing again
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
@@ -51,6 +52,7 @@ from governance.storage.log_signer import LogSigner, settle_key_files
 from governance.storage.ports import Reader, Unit
 from governance.storage.reader import reader_factory
 from governance.storage.rebuild import RebuildReport, rebuild_check
+from governance.storage.roles import may_take_away
 from governance.storage.seats import Seat
 from governance.storage.succession.pending import require_begun
 from governance.storage.trust import PolicyInForce, finish_policy_change, policy_in_force
@@ -65,6 +67,8 @@ from governance.storage.witnessing import (
 )
 
 T = TypeVar("T")
+
+_log = logging.getLogger(__name__)
 
 _ENTRY = Row.metadata.tables[EntryRow.__tablename__]
 _CHECKPOINT = Row.metadata.tables[CheckpointRow.__tablename__]
@@ -280,6 +284,9 @@ def _checked_engine(home: Home, stack: ExitStack) -> tuple[Engine, int | None]:
     stack.callback(engine.dispose)
     epoch = epoch_at_start(engine)
     schema.check(engine)
+    with engine.connect() as connection:
+        if may_take_away(connection):
+            _log.warning("this role may delete entries; serve as the writer of `vigil db roles`")
     return engine, epoch
 
 
