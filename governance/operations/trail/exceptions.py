@@ -20,6 +20,7 @@ _ALWAYS: Final[Mapping[str, str]] = {
     "session.refused": "a sign-in failed",
     "person.password_reset": "somebody's password was set by an administrator",
     "hold.lifted": "a suspension was lifted",
+    "legal_hold.lifted": "a legal hold was lifted",
     "release.ended": "a release was ended early",
     "ledger.policy_changed": "the trust policy was changed",
     "monitor.overdue": "a monitor's run did not come",

@@ -24,6 +24,7 @@ from governance.registry.records import (
     RoleGrant,
     ServiceClient,
     Signature,
+    TrailReview,
     Version,
 )
 from governance.storage.ports import Body, PendingAnswer
@@ -236,6 +237,21 @@ RECORDS: tuple[Record, ...] = (
         decided_us=None,
         bodies=None,
         erased_seq=None,
+    ),
+    TrailReview(
+        id="T-1",
+        first_seq=0,
+        last_seq=4,
+        families="*",
+        first_leaf=DIGEST,
+        root=DIGEST,
+        digest=DIGEST,
+        exceptions=1,
+        state="open",
+        opened_by="ana",
+        opened_us=NOW_US,
+        due_us=NOW_US,
+        decided_us=None,
     ),
     LegalHold(
         id="LH-1",
