@@ -8,8 +8,10 @@ from typing import Final
 
 from audits.estimate import Json
 from governance.console.desk import LedgerEntry, LedgerHead
+from governance.reports.wording import instant_text
 
 PAGE: Final = 50
+_YEAR_9999_US: Final = 253_370_764_800_000_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,15 +120,17 @@ def _row_change(change: Mapping[str, Json]) -> RowChange:
 
 def _field_change(column: str, cell: Json, *, inserted: bool) -> FieldChange:
     if not inserted and isinstance(cell, list) and len(cell) == 2:
-        return FieldChange(column=column, old=_shown(cell[0]), new=_shown(cell[1]))
-    return FieldChange(column=column, old=None, new=_shown(cell))
+        return FieldChange(column=column, old=_shown(cell[0], column), new=_shown(cell[1], column))
+    return FieldChange(column=column, old=None, new=_shown(cell, column))
 
 
-def _shown(value: Json) -> str:
+def _shown(value: Json, column: str) -> str:
     if value is None:
         return "nothing"
     if isinstance(value, bool):
         return "yes" if value else "no"
+    if column.endswith("_us") and isinstance(value, int) and 0 <= value < _YEAR_9999_US:
+        return f"{value} ({instant_text(value, seconds=True)})"
     return str(value)
 
 

@@ -3,40 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
 
 from governance.console.desk import LedgerEntry, LedgerHead
+from governance.console.views.kinds import KINDS
 from governance.operations.inspect.explore_ledger import EntryProof, WitnessReach
-
-KINDS: Final = {
-    "ledger.genesis": "The ledger began: its keys and the policy that it is judged by.",
-    "ledger.policy_changed": "Who must have cosigned was changed.",
-    "person.added": "A person was added.",
-    "role.granted": "A person was given a role.",
-    "client.added": "A calling system was added.",
-    "document.registered": "A governed document was written and signed by its author.",
-    "dataset.registered": "A data set was registered by its digest.",
-    "version.registered": "A version of a model was registered by the digest of its bytes.",
-    "change.opened": "A change was requested.",
-    "change.submitted": "A change request was submitted; what differs was computed.",
-    "attempt.opened": "An evaluation began, and was counted against its budget before it ran.",
-    "change.evaluated": "An evaluation ended with a verdict.",
-    "review.opened": "A decision was asked of somebody.",
-    "review.signed": "A first person signed; the decision waits for a second.",
-    "review.decided": "A decision was signed.",
-    "release.opened": "A version came into service.",
-    "release.ended": "A version went out of service.",
-    "hold.placed": "A model was suspended.",
-    "hold.lifted": "A suspension was lifted.",
-    "inference.answered": "A model answered a calling system.",
-    "inference.refused": "A question was refused.",
-    "inference.withheld": "An answer was ready and was withheld, because what governs had changed.",
-    "outcome.recorded": "What later happened was recorded.",
-    "monitor.ran": "A monitor ran.",
-    "session.opened": "Somebody signed in.",
-    "session.refused": "A sign-in was refused.",
-    "clock.skew": "The server's clock had jumped backwards.",
-}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,9 +6,11 @@ from console_samples.desk import SampleDesk
 
 from governance.console.desk import LedgerEntry, LedgerHead
 from governance.console.views.home import late_monitors
+from governance.console.views.kinds import KINDS
 from governance.console.views.ledger import entry_view, ledger_page
 from governance.console.views.models import model_view
 from governance.errors import NotFound
+from governance.operations.catalogue import OPERATIONS
 
 
 def entry(facts: dict[str, object], kind: str = "review.decided", seq: int = 3) -> LedgerEntry:
@@ -67,3 +69,22 @@ def test_an_unknown_model_is_not_an_empty_page() -> None:
 
     with SampleDesk().reader() as reader, pytest.raises(NotFound):
         model_view(reader, "none", standing_in=never)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("value", [-1, 10**18, True, "soon", None])
+def test_an_instant_that_is_none_is_shown_as_it_stands(value: object) -> None:
+    change = {"table": "t", "key": "k", "op": "insert", "row": {"due_us": value}}
+    (row,) = entry_view(entry({"changes": [change]})).changes
+    assert "UTC" not in row.fields[0].new
+
+
+def test_an_instant_is_shown_as_the_number_that_is_hashed_and_for_reading() -> None:
+    change = {"table": "t", "key": "k", "op": "update", "set": {"due_us": [None, 0]}}
+    (row,) = entry_view(entry({"changes": [change]})).changes
+    assert row.fields[0].new.replace("\u00a0", " ") == "0 (1970-01-01 00:00:00 UTC)"
+
+
+def test_the_kinds_that_operations_record_have_words() -> None:
+    recorded = {kind for one in OPERATIONS.values() for kind in one.kinds}
+    assert recorded <= KINDS.keys()
+    assert all(words.endswith(".") for words in KINDS.values())
