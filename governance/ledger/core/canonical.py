@@ -33,6 +33,8 @@ MAX_BYTES: Final = 4 * 1024 * 1024
 
 _OPTIONS: Final = orjson.OPT_SORT_KEYS | orjson.OPT_STRICT_INTEGER
 
+_ALWAYS: Final = frozenset({str, bool, type(None)})
+
 _NEXT: Final = (
     "Send integers below 2**53, decimal strings for other numbers, lists, and objects with "
     "ASCII names."
@@ -87,7 +89,7 @@ def _check_all(items: Iterable[object], depth: int, *, names: bool) -> None:
     """
     for item in items:
         kind = type(item)
-        if kind is str or item is None or kind is bool:
+        if kind in _ALWAYS:
             continue
         if kind is int:
             if not -INT_LIMIT < item < INT_LIMIT:  # type: ignore[operator]
@@ -100,7 +102,8 @@ def _check_all(items: Iterable[object], depth: int, *, names: bool) -> None:
                 _check_names(item)  # type: ignore[arg-type]
             _check_all(item.values(), depth - 1, names=names)  # type: ignore[attr-defined]
         elif kind is list:
-            _check_all(item, depth - 1, names=names)  # type: ignore[arg-type]
+            if item:
+                _check_all(item, depth - 1, names=names)  # type: ignore[arg-type]
         else:
             raise NotCanonical(f"a value of type {kind.__name__} has no JSON form", next_step=_NEXT)
 
