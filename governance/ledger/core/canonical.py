@@ -33,8 +33,6 @@ MAX_BYTES: Final = 4 * 1024 * 1024
 
 _OPTIONS: Final = orjson.OPT_SORT_KEYS | orjson.OPT_STRICT_INTEGER
 
-_ALWAYS: Final = frozenset({str, bool, type(None)})
-
 _NEXT: Final = (
     "Send integers below 2**53, decimal strings for other numbers, lists, and objects with "
     "ASCII names."
@@ -89,7 +87,7 @@ def _check_all(items: Iterable[object], depth: int, *, names: bool) -> None:
     """
     for item in items:
         kind = type(item)
-        if kind in _ALWAYS:
+        if kind is str or item is None or kind is bool:
             continue
         if kind is int:
             if not -INT_LIMIT < item < INT_LIMIT:  # type: ignore[operator]

@@ -97,18 +97,12 @@ def verify_log(
     bodies = _Bodies(open_body)
     growing, prev, last_t_us = GrowingFrontier(Frontier()), genesis_prev(origin).hex(), 0
     for row in rows:
-        seq = growing.size
-        body_c, facts_c, names_prev, t_us = _check_row(row, seq)  # (1) (2) (3)
-        if names_prev != prev:  # (4)
-            raise LedgerTampered("the entry does not follow the one before it", sequence=seq)
-        if t_us < last_t_us:  # (5)
-            raise LedgerTampered("its time is before that of the entry before it", sequence=seq)
-        _check_facts(row, facts_c)  # (6)
+        body_c, t_us = _check_row(row, growing.size, prev, last_t_us)  # (1) to (6)
         bodies.check(row, body_c)  # (7)
         growing.push(row.leaf)
         prev, last_t_us = row.leaf.hex(), t_us
-        if growing.size == anchors.next_size:  # (8)
-            anchors.check(growing.frontier())
+        if growing.size == anchors.next_size:
+            anchors.check(growing.frontier())  # (8)
     frontier = growing.frontier()
     anchors.finish(frontier)  # (9)
     return VerifiedLog(
@@ -224,30 +218,32 @@ class _Bodies:
             raise LedgerTampered("its body is not the one that it commits to", sequence=row.seq)
 
 
-def _check_row(row: StoredEntry, seq: int) -> tuple[str | None, str, str, int]:
-    """Return what the envelope says of the body, of the facts, of the leaf before and the time."""
-    if row.seq != seq:
-        found = "is missing" if row.seq > seq else "is doubled or out of order"
-        raise LedgerTampered(f"an entry {found}: found number {row.seq} here", sequence=seq)
+def _check_row(row: StoredEntry, seq: int, prev: str, last_t_us: int) -> tuple[str | None, int]:
+    """Return what the envelope says of the body and the time; one function, because it is hot."""
+    number, event_id, env, leaf, facts, facts_salt, _, _, _ = row
+    if number != seq:  # (1)
+        found = "is missing" if number > seq else "is doubled or out of order"
+        raise LedgerTampered(f"an entry {found}: found number {number} here", sequence=seq)
     try:
-        body_c, event_id, facts_c, _, prev, number, t_us = spelled_fields(row.env)
-    except NotCanonical as error:
+        body_c, spelled_id, facts_c, _, spelled_prev, spelled_seq, t_us = spelled_fields(env)
+    except NotCanonical as error:  # (2)
         raise LedgerTampered("its envelope is not an entry", sequence=seq) from error
-    if number != seq or event_id != row.event_id:
+    if spelled_seq != seq or spelled_id != event_id:
         raise LedgerTampered("its columns differ from its envelope", sequence=seq)
-    if leaf_hash(row.env) != row.leaf:
+    if leaf_hash(env) != leaf:  # (3)
         raise LedgerTampered("its leaf is not the hash of its envelope", sequence=seq)
-    return body_c, facts_c, prev, t_us
-
-
-def _check_facts(row: StoredEntry, facts_c: str) -> None:
+    if spelled_prev != prev:  # (4)
+        raise LedgerTampered("the entry does not follow the one before it", sequence=seq)
+    if t_us < last_t_us:  # (5)
+        raise LedgerTampered("its time is before that of the entry before it", sequence=seq)
     try:
-        committed = facts_commitment(salt=row.facts_salt, facts=row.facts)
-    except NotCanonical as error:  # a salt or a size that was never written
-        raise LedgerTampered("its facts have another form", sequence=row.seq) from error
+        committed = facts_commitment(salt=facts_salt, facts=facts)
+    except NotCanonical as error:  # (6) a salt or a size that was never written
+        raise LedgerTampered("its facts have another form", sequence=seq) from error
     if committed.hex() != facts_c:
-        raise LedgerTampered("its facts are not those that it commits to", sequence=row.seq)
+        raise LedgerTampered("its facts are not those that it commits to", sequence=seq)
     try:
-        canonical.loads(row.facts)
+        canonical.loads(facts)
     except NotCanonical as error:
-        raise LedgerTampered("its facts are not canonical JSON", sequence=row.seq) from error
+        raise LedgerTampered("its facts are not canonical JSON", sequence=seq) from error
+    return body_c, t_us
