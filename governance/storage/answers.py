@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Final, TypeAlias
 
 from sqlalchemy import Connection, select, tuple_
@@ -68,19 +69,22 @@ class Placed:
     env: bytes
 
     def committed(self, live: LiveLog) -> CommittedAnswer:
-        """Return the answer with its receipt; the checkpoint over it is published."""
-        body = self.prepared.body
+        """Return the answer; the checkpoint over it is published, and its receipt names that."""
         return CommittedAnswer(
             answer=self.pending,
             recorded=self.recorded,
-            receipt=build_receipt(
-                entry=self.env,
-                facts=self.prepared.facts,
-                facts_salt=self.prepared.facts_salt,
-                body=None if body is None else body.content,
-                body_salt=None if body is None else body.salt,
-                proof=live.proof(self.recorded.seq),
-            ),
+            prove=partial(self._receipt, live, live.published),
+        )
+
+    def _receipt(self, live: LiveLog, published: tuple[int, bytes]) -> bytes:
+        body = self.prepared.body
+        return build_receipt(
+            entry=self.env,
+            facts=self.prepared.facts,
+            facts_salt=self.prepared.facts_salt,
+            body=None if body is None else body.content,
+            body_salt=None if body is None else body.salt,
+            proof=live.proof(self.recorded.seq, under=published),
         )
 
 
@@ -155,6 +159,7 @@ def replayed(pending: PendingAnswer, stored: Stored, ledger: LedgerView) -> Comm
     """
     entry = ledger.entry(stored.seq)
     recorded = _texts(ledger.body(stored.seq))
+    receipt = ledger.receipt(entry.event_id)
     if pending.body is None or recorded["request"] != _texts(pending.body.content)["request"]:
         raise _another_request()
     return CommittedAnswer(
@@ -162,7 +167,7 @@ def replayed(pending: PendingAnswer, stored: Stored, ledger: LedgerView) -> Comm
             pending, kind=entry.kind, facts=stored.facts, reply=recorded["reply"].encode()
         ),
         recorded=Recorded(seq=stored.seq, event_id=entry.event_id, t_us=entry.t_us),
-        receipt=ledger.receipt(entry.event_id),
+        prove=lambda: receipt,
         replayed=True,
     )
 

@@ -11,7 +11,7 @@ waiting for company makes everybody later. The order of a batch:
  6 read back                     the leaves are computed again from what the database returns
  7 COMMIT                        durable (P2)
  8 sign, append to the note file the note also goes into the next commit
- 9 release                       futures end; answers carry a receipt with a real proof
+ 9 release                       futures end; each answer's receipt can be made, with a real proof
 
 Whatever fails on the way, nothing leaves before 9. After an I/O error nothing is assumed: the
 connection is dropped, and whether the batch stands is asked by event id on a new one.

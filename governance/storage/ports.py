@@ -155,12 +155,21 @@ class PendingAnswer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CommittedAnswer:
-    """An answer that stands in the ledger; only now may it leave."""
+    """An answer that stands in the ledger; only now may it leave.
+
+    `prove` makes the receipt from what is durable and signed already, so whoever sends the answer
+    makes it in his own thread, while the pen is at the next batch.
+    """
 
     answer: PendingAnswer
     recorded: Recorded
-    receipt: bytes
+    prove: Callable[[], bytes]
     replayed: bool = False
+
+    @property
+    def receipt(self) -> bytes:
+        """The receipt, under the checkpoint that was signed over this answer's commit."""
+        return self.prove()
 
 
 class Pen(Protocol):

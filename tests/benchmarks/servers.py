@@ -48,7 +48,9 @@ def gate_without_store(home: Path) -> Iterator[Any]:
             future: Future[CommittedAnswer] = Future()
             now_us = clock.now_us()
             recorded = Recorded(seq=0, event_id=ids.event_id(now_us=now_us), t_us=now_us)
-            future.set_result(CommittedAnswer(answer=pending, recorded=recorded, receipt=b"{}"))
+            future.set_result(
+                CommittedAnswer(answer=pending, recorded=recorded, prove=lambda: b"{}")
+            )
             return future
 
         deployment.pen.answer = answer  # type: ignore[method-assign]

@@ -1,8 +1,8 @@
 """The gate beside ungated servers, in one interleaved run (see README.md).
 
-    python -m tests.benchmarks.serving --out serving.json            about two minutes
-    python -m tests.benchmarks.serving --short --out serving.json    seconds; numbers mean nothing
-    python -m tests.benchmarks.serving --render serving.json         into docs/performance.md
+    python tests/benchmarks/bench_serving.py                      two minutes, and publishes
+    python tests/benchmarks/bench_serving.py --out serving.json   the JSON elsewhere
+    python tests/benchmarks/bench_serving.py --short              seconds; numbers mean nothing
 
 Machines drift, so only ratios are quoted: in each round every server is measured in turn, the
 ratio to `plain` is taken within the round, and the median over rounds is reported with its range.
@@ -10,10 +10,8 @@ ratio to `plain` is taken within the round, and the median over rounds is report
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
-import platform
 import shutil
 import statistics
 import subprocess
@@ -31,12 +29,13 @@ import orjson
 from governance.adapters.tokens import TokenAuthority
 from governance.clock import SystemClock
 from governance.home import Home
+from tests.benchmarks import published
 from tests.benchmarks.load import Plan
 from tests.benchmarks.servers import KINDS
 from tests.functional.api.support import PREDICT, QUESTION, make_home
 
-PAGE = Path(__file__).resolve().parents[2] / "docs" / "performance.md"
-PUBLISHED = PAGE.with_name("performance") / "serving.json"
+PAGE = published.PAGE
+PUBLISHED = published.RESULTS / "serving.json"
 
 BASELINE = "plain"
 CLIENTS = (1, 32)
@@ -127,7 +126,7 @@ def run(shape: Shape, folder: Path) -> dict[str, Any]:
     return {
         "benchmark": "serving",
         "shape": asdict(shape),
-        "machine": {**_machine(), "flush ms": round(statistics.median(flushes[1:]), 2)},
+        "machine": {**published.machine(), "flush ms": round(statistics.median(flushes[1:]), 2)},
         "baseline": BASELINE,
         "summary": [_summary(kind, clients, kept) for clients in CLIENTS for kind in KINDS],
         "rounds": kept,
@@ -186,14 +185,6 @@ def _summary(kind: str, clients: int, rounds: list[dict[str, dict[str, Any]]]) -
     }
 
 
-def _machine() -> dict[str, Any]:
-    return {
-        "processors": os.cpu_count(),
-        "python": platform.python_version(),
-        "system": platform.system(),
-    }
-
-
 def table(result: dict[str, Any]) -> str:
     """Return the summary as a Markdown table, with the ratio to the usual model as well."""
     usual = "plain scikit-learn"
@@ -217,29 +208,18 @@ def table(result: dict[str, Any]) -> str:
 
 def rendered(page: str, result: dict[str, Any]) -> str:
     """Return the page with the run's table between its marks."""
-    begin, end = "<!-- serving:", "<!-- /serving -->"
-    head, rest = page.split(begin, 1)
-    mark, tail = rest.split("\n", 1)
-    machine = ", ".join(f"{name} {value}" for name, value in result["machine"].items())
-    return f"{head}{begin}{mark}\n{table(result)}\n\n{machine}.\n{end}{tail.split(end, 1)[1]}"
+    return published.rendered(page, "serving", table(result), result["machine"])
 
 
 def main() -> None:
-    """Run, print the table, and write the JSON; or render an earlier run."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--short", action="store_true", help="seconds; numbers mean nothing")
-    parser.add_argument("--out", type=Path, help="write the whole result as JSON")
-    parser.add_argument("--render", type=Path, help="put this JSON's table into the page and end")
-    options = parser.parse_args()
-    if options.render:
-        result = json.loads(options.render.read_text())
-        PAGE.write_text(rendered(PAGE.read_text(encoding="utf-8"), result), encoding="utf-8")
-        return
+    """Run, print the table, and publish; or write the JSON elsewhere."""
+    published.command("serving", measure=measured, table=table, described=__doc__)
+
+
+def measured(short: bool) -> dict[str, Any]:
+    """Return the whole result."""
     with tempfile.TemporaryDirectory() as folder:
-        result = run(SHORT if options.short else LONG, Path(folder))
-    print(table(result))
-    if options.out:
-        options.out.write_text(json.dumps(result, indent=1) + "\n")
+        return run(SHORT if short else LONG, Path(folder))
 
 
 if __name__ == "__main__":

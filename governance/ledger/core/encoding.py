@@ -7,7 +7,6 @@ function returns None for everything but the one spelling; the caller names the 
 
 from __future__ import annotations
 
-import base64
 import binascii
 import re
 from typing import Final
@@ -34,8 +33,8 @@ def base64_text(raw: bytes) -> str:
 def base64_bytes(text: str) -> bytes | None:
     """Return the bytes of RFC 4648 section 4 base64, padded, without spare bits."""
     try:
-        raw = base64.b64decode(text, validate=True)
-    except (binascii.Error, ValueError):  # ValueError: non-ASCII text
+        raw = binascii.a2b_base64(text)  # lenient; writing it again is what refuses
+    except ValueError:  # binascii.Error, or text that is not ASCII
         return None
     return raw if base64_text(raw) == text else None
 

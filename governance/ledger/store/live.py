@@ -60,9 +60,12 @@ class LiveLog:
         size = self.published_size
         return size, self.tree.root(size)
 
-    def proof(self, seq: int) -> TlogProof:
-        """Return the proof of entry `seq` under the published note; raise NoSuchProof."""
-        return self._proof(seq, *self._published)
+    def proof(self, seq: int, *, under: tuple[int, bytes] | None = None) -> TlogProof:
+        """Return the proof of entry `seq` under the published note; raise NoSuchProof.
+
+        `under` is an earlier value of `published`.
+        """
+        return self._proof(seq, *(under or self._published))
 
     def best_proof(self, seq: int) -> TlogProof:
         """Return the proof under the cosigned note where that covers the entry (stage S1)."""

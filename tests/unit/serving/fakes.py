@@ -239,7 +239,7 @@ class FakePen:
         recorded = Recorded(
             seq=len(self.entries), event_id=event_id(now_us=self.now_us), t_us=self.now_us
         )
-        committed = CommittedAnswer(answer=pending, recorded=recorded, receipt=b'{"v":1}')
+        committed = CommittedAnswer(answer=pending, recorded=recorded, prove=lambda: b'{"v":1}')
         if pending.idempotency is not None:
             self._by_key[pending.idempotency[:2]] = committed
         return committed
