@@ -10,14 +10,14 @@ was made, so there is no home without them. Nothing is repaired by signing again
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
-from sqlalchemy import Connection, Engine, RowMapping, select
+from sqlalchemy import Connection, Engine, select
 
 from governance.adapters.key_store import FileKeyStore
 from governance.adapters.witness_client import HttpWitness
@@ -26,14 +26,13 @@ from governance.home import SQLITE, Home, OwnerLock
 from governance.ledger.core.checkpoint import VerifiedCheckpoint
 from governance.ledger.core.errors import LedgerTampered, NoteRejected
 from governance.ledger.core.log_keys import LogKeys
-from governance.ledger.core.merkle import Tree
 from governance.ledger.core.record import decode_entry, genesis_prev
 from governance.ledger.core.verify import verify_chain
 from governance.ledger.store.key_ring import KeyRing
 from governance.ledger.store.keys import KeyStore
 from governance.ledger.store.live import LiveLog
 from governance.ledger.store.note_file import NoteFile, largest_note
-from governance.ledger.store.streaming import streamed
+from governance.ledger.store.streaming import streamed_tuples
 from governance.ledger.store.tables import CheckpointRow, EntryRow, Row
 from governance.ledger.store.view import LedgerView
 from governance.storage import schema
@@ -325,7 +324,6 @@ def _compared(
 
 def _derive(engine: Engine, home: Home, keys: LogKeys) -> LiveLog:
     """Build the tree from one snapshot, against every checkpoint that this home still has."""
-    tree = Tree()
     # The file first: a server that runs beside us may append to it while the snapshot is read.
     in_file = largest_note(home.checkpoints_log, keys=keys)
     if in_file is None:
@@ -334,16 +332,16 @@ def _derive(engine: Engine, home: Home, keys: LogKeys) -> LiveLog:
         stored = _last_stored(connection, keys)
         anchors = [in_file, stored]
         envelopes = select(_ENTRY.c.env, _ENTRY.c.leaf).order_by(_ENTRY.c.seq)
-        with streamed(connection, envelopes) as rows:
-            frontier = verify_chain(_grown(tree, rows), origin=home.origin, checkpoints=anchors)
+        with streamed_tuples(connection, envelopes) as rows:
+            tree = verify_chain(rows, origin=home.origin, checkpoints=anchors)
         _check_unsigned(connection, stored)
         head = read_head(connection, lock=False)
         last = _last_t_us(connection)
     expected = Head.empty(home.origin)
     if head is None or (head.origin, head.next_seq, head.frontier, head.last_t_us) != (
         expected.origin,
-        frontier.size,
-        frontier,
+        tree.size,
+        tree.frontier(),
         last,
     ):
         raise LedgerTampered("log_head is not the head of the stored entries")
@@ -391,10 +389,3 @@ def _last_t_us(connection: Connection) -> int:
     query = select(_ENTRY.c.env).order_by(_ENTRY.c.seq.desc()).limit(1)
     env = connection.execute(query).scalar()
     return 0 if env is None else decode_entry(env).t_us
-
-
-def _grown(tree: Tree, rows: Iterable[RowMapping]) -> Iterator[tuple[bytes, bytes]]:
-    """Give the rows on, and grow the tree by each leaf once the check of it has passed."""
-    for row in rows:
-        yield row["env"], row["leaf"]
-        tree.append(row["leaf"])

@@ -76,14 +76,19 @@ def upgrade(engine: Engine) -> None:
             move_epoch(connection)
 
 
+def wanted() -> str | None:
+    """Return the revision that this program needs."""
+    return ScriptDirectory.from_config(_config(None)).get_current_head()
+
+
 def check(engine: Engine) -> None:
     """Raise WrongRevision unless the database is at exactly this program's revision."""
-    wanted = ScriptDirectory.from_config(_config(None)).get_current_head()
+    needed = wanted()
     with engine.connect() as connection:
         found = _context(connection).get_current_revision()
-    if found != wanted:
+    if found != needed:
         raise WrongRevision(
-            f"the database is at revision {found or 'none'}, this program needs {wanted}",
+            f"the database is at revision {found or 'none'}, this program needs {needed}",
             next_step="Take a backup and run `vigil db upgrade`; a newer database needs a newer "
             "program.",
         )

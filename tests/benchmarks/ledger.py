@@ -53,7 +53,7 @@ class Shape:
     rows: int
 
 
-LONG: Final = Shape(rounds=7, seconds=1.5, rows=20_000)
+LONG: Final = Shape(rounds=7, seconds=1.2, rows=20_000)
 SHORT: Final = Shape(rounds=1, seconds=0.05, rows=2_000)
 
 

@@ -21,6 +21,7 @@ from governance.home import Home
 from governance.ledger.core.checkpoint import Checkpoint, sign_checkpoint
 from governance.ledger.core.merkle import Frontier
 from governance.ledger.store.note_file import NoteFile
+from governance.storage import schema
 from governance.storage.bulk import insert_rows
 from governance.storage.chain import Draft, Head, read_head
 from governance.storage.engine import writer_engine
@@ -60,9 +61,12 @@ def answer_facts(number: int, *, body_key: str | None) -> Mapping[str, Json]:
 
 
 def long_home(entries: int, *, cache: Path | None = None) -> Path:
-    """Return a home with a log of so many entries, made once and kept in the temporary folder."""
+    """Return a home with a log of so many entries, made once and kept in the temporary folder.
+
+    One of an earlier schema is left where it is and another is made.
+    """
     folder = cache or Path(tempfile.gettempdir()) / f"oncovigil-benchmark-{os.getuid()}"
-    root = folder / f"log-{entries}"
+    root = folder / f"log-{entries}-{schema.wanted()}"
     if not root.exists():
         folder.mkdir(mode=0o700, exist_ok=True)
         making = Path(tempfile.mkdtemp(dir=folder))

@@ -51,7 +51,7 @@ class Shape:
     receipts: int
 
 
-LONG: Final = Shape(entries=2_000_000, rounds=3, receipt_rounds=9, receipts=400)
+LONG: Final = Shape(entries=2_000_000, rounds=2, receipt_rounds=9, receipts=400)
 SHORT: Final = Shape(entries=2_000, rounds=1, receipt_rounds=1, receipts=10)
 
 
