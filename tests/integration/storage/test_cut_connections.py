@@ -113,10 +113,11 @@ def test_where_it_cannot_be_known_whether_an_act_stands_it_is_not_written_again(
         add(storage)
         cuts.fates.append("after")
 
-        def away(*_: object) -> bool:
-            raise OperationalError("SELECT", {}, OSError("the database is away"))
+        def away(_connection: object, staged: object) -> None:
+            if staged is not None:  # a commit whose end was not seen
+                raise OperationalError("SELECT", {}, OSError("the database is away"))
 
-        monkeypatch.setattr(storage.pen, "_stands", away)
+        monkeypatch.setattr(storage.pen, "_standing", away)
         with pytest.raises(AuditUnavailable):
             add(storage)
         monkeypatch.undo()
