@@ -55,7 +55,7 @@ ROWS: Final[dict[int, tuple[str, str]]] = {
     26: ("several writers fork the head", "one owner by file lock, one queue, no starvation"),
     27: (
         "crash, EIO, ENOSPC at any system call",
-        "acknowledged only after the flush; tried at every one by a campaign",
+        "acknowledged only after the flush; see [faults](faults.md)",
     ),
     28: ("an event is never logged", "no entry, no answer; the caller demands the receipt"),
     29: ("two plaintexts for one ciphertext", "the key commitment"),

@@ -86,6 +86,14 @@ def _copied(template: Path, root: Path) -> Path:
     return Path(shutil.copytree(template, root))
 
 
+def test_the_page_says_that_nothing_was_lost() -> None:
+    page = campaign.PAGE.read_text(encoding="utf-8")
+    lines = [line.strip("| ").split(" | ") for line in campaign.lines_of(page)]
+    assert sum(int(line[3]) for line in lines) >= 200
+    assert {line[0] for line in lines} == set(driver.PHASES)
+    assert [line for line in lines if line[-2:] != ["0", "0"]] == []
+
+
 @pytest.mark.campaign
 @pytest.mark.parametrize("phase", driver.PHASES)
 def test_every_call_of_the_phase_under_every_fault(

@@ -167,6 +167,38 @@ def test_a_commit_whose_end_was_not_seen_is_found_by_its_event_id_and_not_repeat
     assert storage.ledger.verify().size == 3
 
 
+def test_a_commit_that_stands_is_acknowledged_only_once_it_is_flushed_again(
+    sqlite_home: Home, clock: FixedClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A flush that failed may have left it in memory alone; a reader sees it there all the same."""
+    from sqlalchemy.engine import Connection as Engaged
+
+    from governance.storage import committer
+    from governance.storage.errors import SettingRefused
+
+    commit, left, flushed = Engaged._commit_impl, [1], []
+
+    def breaking(connection: Engaged) -> None:
+        commit(connection)
+        if left[0]:
+            left[0] -= 1
+            raise OperationalError("COMMIT", {}, OSError("disk I/O error"))
+
+    def refusing(connection: Connection) -> None:
+        flushed.append(connection)
+        raise SettingRefused("a reader is in the way", next_step="wait")
+
+    with open_storage(sqlite_home, clock=clock) as storage:
+        monkeypatch.setattr(Engaged, "_commit_impl", breaking)
+        monkeypatch.setattr(committer, "flush_log", refusing)
+        with pytest.raises(AuditUnavailable):
+            add(storage)
+        monkeypatch.undo()
+        assert (left, len(flushed)) == ([0], 1)
+        assert add(storage).seq == 2  # the first one stands and was not recorded twice
+        assert storage.ledger.verify().size == 3
+
+
 def test_a_note_that_cannot_be_kept_releases_nothing(
     storage: Storage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
