@@ -42,7 +42,9 @@ FILES: Final = (
     "keys", "keys/keys.sqlite", "keys/keys.sqlite-wal", "keys/keys.sqlite-shm",
 )  # fmt: skip
 SECONDS: Final = 120
-_ONE_AT_A_TIME: Final = threading.Lock()  # the schema tool keeps its state in a module
+# The schema tool keeps its state in a module; and a child that is not yet the program that it is to
+# be holds our files, the owner's lock among them.
+_ONE_AT_A_TIME: Final = threading.Lock()
 _CALL: Final = re.compile(r"^(\d+) +([a-z0-9]+)\(")
 
 
@@ -160,7 +162,8 @@ def _attach(
         command += [word for name in FILES for word in ("-P", str(root / name).rstrip("/"))]
     command += ["-e", f"trace={fault.call if fault else ','.join(CALLS)}"]
     command += ["-e", f"inject={fault.inject}"] if fault else []
-    tracer = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    with _ONE_AT_A_TIME:
+        tracer = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
     assert tracer.stderr is not None
     line = tracer.stderr.readline()
     assert "attached" in line, line
