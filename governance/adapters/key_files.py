@@ -64,16 +64,24 @@ class KekFiles:
         return kek
 
     def make(self, epoch: int) -> None:
-        """Make the file with a random key, on the disk when this returns."""
-        draft = self._folder / f".kek-{epoch}.new"
-        draft.unlink(missing_ok=True)
+        """Make the file with a random key, on the disk when this returns.
+
+        A file of that name is never replaced, whoever made it: keys may be wrapped under it.
+        Raises FileExistsError. The caller holds the store's write lock.
+        """
+        for left in self._folder.glob(".kek-*.new"):
+            left.unlink(missing_ok=True)  # a crash left it; it wraps nothing
+        draft = self._folder / f".kek-{epoch}.{ids.key_id()}.new"
         descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         try:
             os.write(descriptor, ids.key())
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
-        draft.rename(self._path(epoch))
+        try:
+            os.link(draft, self._path(epoch))
+        finally:
+            draft.unlink()
         self._flush()
 
     def destroy(self, epoch: int) -> None:

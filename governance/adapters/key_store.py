@@ -66,6 +66,7 @@ _INDEX_DOMAIN: Final = b"oncovigil/index-key/v1\n"
 _SUBJECT: Final = b"oncovigil/subject/v1\n"
 _MARK: Final = b"oncovigil/mark/v1\n"
 _CACHED: Final = 4096
+_SLICE: Final = 2000
 
 
 class KeyUnwrapFailed(GovernanceError):
@@ -169,19 +170,30 @@ class FileKeyStore:
             raise _unknown(key_id)
 
     def prepare_epoch(self) -> int:
-        """Make `kek-<next>.bin` where it is not there yet, and return its epoch."""
-        with self._lock, translated():
+        """Make `kek-<next>.bin` where it is not there yet, and return its epoch.
+
+        Look and make are under the write lock: of two processes one makes it, and the other sees
+        it, or sees an epoch that has moved on.
+        """
+        with self._lock, translated(), writing(self._connection):
             following = self.epoch + 1
             if following not in self._files.epochs():
                 self._files.make(following)
         return following
 
     def finish_epoch(self, epoch: int) -> None:
-        """Wrap every key again under the KEK of `epoch`, then destroy the older KEK files."""
+        """Wrap every key again under the KEK of `epoch`, then destroy the older KEK files.
+
+        New keys are wrapped under it from the first transaction on. The others follow in slices, so
+        that another process waits for one of them and not for all; each row says its epoch.
+        """
         with self._lock, translated():
             with writing(self._connection):
                 if self.epoch < epoch:
-                    self._wrap_all(epoch)
+                    self._wrap_index(epoch)
+            epoch = max(epoch, self.epoch)  # another process may have moved on
+            while self._wrap_slice(epoch):
+                pass
             self._empty_log()
             # The rows are on the disk under the new KEK before the old one goes.
             for older in self._files.epochs():
@@ -252,23 +264,28 @@ class FileKeyStore:
         )
         return key_id, key
 
-    def _wrap_all(self, epoch: int) -> None:
-        """Wrap the index key and every surviving data key again, in the open transaction."""
+    def _wrap_slice(self, epoch: int) -> bool:
+        """Wrap some surviving keys of older epochs again; return whether there were any."""
         kek = self._kek(epoch)
-        again = [
-            (key_id, self._unwrap(old, nonce, wrapped, _name(key_id)))
-            for key_id, old, nonce, wrapped in self._connection.execute(
-                "SELECT key_id, kek_epoch, nonce, wrapped FROM data_key WHERE wrapped IS NOT NULL"
-            )
-        ]
-        for key_id, key in again:
-            nonce = ids.nonce()
-            self._connection.execute(
-                "UPDATE data_key SET kek_epoch = ?, nonce = ?, wrapped = ? WHERE key_id = ?",
-                (epoch, nonce, kek.encrypt(nonce, key, _name(key_id)), key_id),
-            )
+        with writing(self._connection):
+            rows = self._connection.execute(
+                "SELECT key_id, kek_epoch, nonce, wrapped FROM data_key "
+                "WHERE wrapped IS NOT NULL AND kek_epoch < ? LIMIT ?",
+                (epoch, _SLICE),
+            ).fetchall()
+            for key_id, old, nonce, wrapped in rows:
+                key = self._unwrap(old, nonce, wrapped, _name(key_id))
+                fresh = ids.nonce()
+                self._connection.execute(
+                    "UPDATE data_key SET kek_epoch = ?, nonce = ?, wrapped = ? WHERE key_id = ?",
+                    (epoch, fresh, kek.encrypt(fresh, key, _name(key_id)), key_id),
+                )
+        return bool(rows)
+
+    def _wrap_index(self, epoch: int) -> None:
+        """Wrap the index key again in the open transaction: the epoch of new keys is its epoch."""
         nonce = ids.nonce()
-        wrapped = kek.encrypt(nonce, self._index_key, _INDEX_DOMAIN)
+        wrapped = self._kek(epoch).encrypt(nonce, self._index_key, _INDEX_DOMAIN)
         self._connection.execute(
             "UPDATE index_key SET kek_epoch = ?, nonce = ?, wrapped = ?", (epoch, nonce, wrapped)
         )

@@ -2,7 +2,7 @@
 
     1 the next KEK is made                    durable before anything names it
     2 entry `key.epoch_rotated`               old and new, and who
-    3 surviving keys are wrapped again        one transaction of the key store
+    3 surviving keys are wrapped again        in slices, each key whole under one KEK or the other
     4 the old KEK is overwritten and removed
 
 A crash before 2 leaves a KEK that wraps nothing; the next rotation takes it. A crash after 2 is

@@ -14,8 +14,8 @@ What a store keeps:
 
 An epoch moves in two steps with an entry of the ledger between them, so that a crash is finished by
 what the entry says: `prepare_epoch` makes the next KEK, `finish_epoch` wraps every surviving key
-again in one transaction and destroys the old KEK. What a backup holds under the old KEK opens
-nothing then.
+again and destroys the old KEK when none is left under it. What a backup holds under the old KEK
+opens nothing then.
 """
 
 from __future__ import annotations

@@ -37,7 +37,8 @@ def rotate_epoch(deployment: Deployment, actor: Actor, _request: RotateEpoch) ->
     scope = Scope(organisation=deployment.home.config.organisation)
     actor.require(_ADMINISTRATORS, scope, act="rotate the key-encryption key")
     keys = deployment.keys
-    old, new = keys.epoch, keys.prepare_epoch()
+    new = keys.prepare_epoch()
+    old = new - 1
 
     def write(unit: Unit) -> Recorded:
         return unit.record(kind=EPOCH_ROTATED, actor=actor.person, notes={OLD: old, NEW: new})

@@ -59,7 +59,7 @@ def test_nobody_else_moves_it(tmp_path: Path, person: str) -> None:
     [
         (KekFiles, "make", False),
         (FileKeyStore, "finish_epoch", True),
-        (FileKeyStore, "_wrap_all", True),
+        (FileKeyStore, "_wrap_slice", True),
         (FileKeyStore, "_empty_log", True),
         (KekFiles, "destroy", True),
     ],

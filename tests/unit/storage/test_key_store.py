@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from governance.adapters import key_store
 from governance.adapters.key_files import KekFiles
 from governance.adapters.key_store import FileKeyStore, KeyStoreUnavailable, KeyUnwrapFailed
 from governance.ledger.store.keys import KeyDestroyed, KeyUnknown
@@ -152,7 +153,7 @@ def test_an_older_copy_opens_nothing_after_the_epoch_moved(
         FileKeyStore(folder)
 
 
-@pytest.mark.parametrize("stop", ["make", "wrap", "commit", "destroy"])
+@pytest.mark.parametrize("stop", ["make", "index", "wrap", "commit", "destroy"])
 def test_a_move_that_stops_anywhere_is_finished_at_the_next_opening(
     folder: Path, keys: FileKeyStore, monkeypatch: pytest.MonkeyPatch, stop: str
 ) -> None:
@@ -164,7 +165,8 @@ def test_a_move_that_stops_anywhere_is_finished_at_the_next_opening(
 
     target, name = {
         "make": (KekFiles, "make"),
-        "wrap": (FileKeyStore, "_wrap_all"),
+        "index": (FileKeyStore, "_wrap_index"),
+        "wrap": (FileKeyStore, "_wrap_slice"),
         "commit": (FileKeyStore, "_empty_log"),
         "destroy": (KekFiles, "destroy"),
     }[stop]
@@ -181,6 +183,60 @@ def test_a_move_that_stops_anywhere_is_finished_at_the_next_opening(
     assert sorted(path.name for path in folder.glob("kek-*")) == ["kek-2.bin"]
     assert again.unfinished_epoch() is None
     again.close()
+
+
+def test_keys_are_wrapped_again_in_slices_and_none_is_left_behind(
+    folder: Path, keys: FileKeyStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(key_store, "_SLICE", 2)
+    kept = {keys.new_key(): None for _ in range(5)}
+    secrets = {key_id: keys.get(key_id) for key_id in kept}
+    keys.finish_epoch(keys.prepare_epoch())
+    keys.close()
+    again = FileKeyStore(folder)
+    assert {key_id: again.get(key_id) for key_id in kept} == secrets
+    assert sorted(path.name for path in folder.glob("kek-*")) == ["kek-2.bin"]
+    again.close()
+
+
+def test_two_processes_that_prepare_an_epoch_at_once_lose_no_key(
+    folder: Path, keys: FileKeyStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One of them looks and is slow; the other would have moved the epoch meanwhile."""
+    kept = keys.new_key()
+    secret = keys.get(kept)
+    slow = FileKeyStore(folder)
+    make, moved = KekFiles.make, threading.Event()
+
+    def other() -> None:
+        keys.finish_epoch(keys.prepare_epoch())
+        moved.set()
+
+    thread = threading.Thread(target=other)
+
+    def paused(files: KekFiles, epoch: int) -> None:
+        monkeypatch.setattr(KekFiles, "make", make)
+        thread.start()
+        assert not moved.wait(0.2), "the other one did not wait for the write lock"
+        make(files, epoch)
+
+    monkeypatch.setattr(KekFiles, "make", paused)
+    assert slow.prepare_epoch() == 2
+    thread.join(10)
+    assert moved.is_set()
+    slow.close()
+    again = FileKeyStore(folder)
+    assert (again.epoch, again.get(kept)) == (2, secret)
+    again.close()
+
+
+def test_a_key_encryption_key_is_never_replaced(folder: Path, keys: FileKeyStore) -> None:
+    before = (folder / "kek-1.bin").read_bytes()
+    with pytest.raises(FileExistsError):
+        KekFiles(folder).make(1)
+    assert (folder / "kek-1.bin").read_bytes() == before
+    assert [path.name for path in folder.iterdir() if path.name.startswith(".")] == []
+    assert keys.epoch == 1
 
 
 def test_another_opening_goes_on_after_the_epoch_moved(folder: Path, keys: FileKeyStore) -> None:
