@@ -11,7 +11,7 @@ from typing import Final
 
 from sqlalchemy import Connection
 
-from governance.ledger.core.log_keys import KEY_EVENTS, LOG_CLOSED
+from governance.ledger.core.log_keys import LOG_CLOSED
 from governance.ledger.core.merkle import Frontier
 from governance.ledger.core.record import (
     Entry,
@@ -27,6 +27,7 @@ from governance.storage.fencing import FENCING_KINDS
 from governance.storage.ports import Recorded
 from governance.storage.sealing import Prepared
 from governance.storage.statement import run
+from governance.storage.trust_moves import TRUST_KINDS, Trust
 
 _HEAD = Row.metadata.tables[LogHeadRow.__tablename__]
 _ENTRY = Row.metadata.tables[EntryRow.__tablename__]
@@ -119,19 +120,20 @@ class Mark:
     standing_epoch: int
     last_t_us: int
     closed: bool
+    trust: Trust | None
 
 
 class Draft:
     """Entries on top of a head, not yet written."""
 
-    def __init__(self, head: Head, *, closed: bool = False) -> None:
+    def __init__(self, head: Head, *, trust: Trust | None = None) -> None:
+        """Begin; `trust` is what keys and policy are now, None for a log that has none yet."""
         self.base = head
-        self.closed = closed
+        self.trust = trust
+        self.closed = trust is not None and trust.keys.closed_seq is not None
         self.entries: list[SqlRow] = []
         self.bodies: list[SqlRow] = []
         self.leaves: list[bytes] = []
-        # Entries that say something of the log's own keys, or end it: (number, kind, facts).
-        self.key_events: list[tuple[int, str, bytes]] = []
         self.head_leaf = head.head_leaf
         self.epoch = head.epoch
         self.standing_epoch = head.standing_epoch
@@ -150,13 +152,14 @@ class Draft:
     def append(self, prepared: Prepared, *, t_us: int) -> tuple[Recorded, bytes]:
         """Give the entry its place; return where, and the envelope's bytes.
 
-        Raises LogClosed behind the entry that closed the log.
+        Raises LogClosed behind the entry that closed the log, and TrustMoved where an entry about
+        its keys or its policy does not follow from those before it.
         """
         seq, event_id, body = self.next_seq, prepared.event_id, prepared.body
         if self.closed:
             raise log_closed()
-        if prepared.kind in KEY_EVENTS:
-            self.key_events.append((seq, prepared.kind, prepared.facts))
+        if prepared.kind in TRUST_KINDS and self.trust is not None:
+            self.trust = self.trust.after(seq, prepared.kind, prepared.facts)
             self.closed = prepared.kind == LOG_CLOSED
         env = encode_entry(
             Entry(
@@ -201,14 +204,15 @@ class Draft:
             standing_epoch=self.standing_epoch,
             last_t_us=self.last_t_us,
             closed=self.closed,
+            trust=self.trust,
         )
 
     def rewind(self, mark: Mark) -> None:
         """Forget everything after `mark`."""
         del self.entries[mark.entries :]
         del self.leaves[mark.entries :]
-        self.key_events = [one for one in self.key_events if one[0] < self.next_seq]
         self.closed = mark.closed
+        self.trust = mark.trust
         del self.bodies[mark.bodies :]
         self.head_leaf = mark.head_leaf
         self.epoch = mark.epoch

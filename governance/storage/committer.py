@@ -343,7 +343,7 @@ class Committer:
         self, connection: Connection, acts: Sequence[QueuedAct], answers: Sequence[QueuedAnswer]
     ) -> Staged:
         head = self._meet(connection)
-        draft = Draft(head, closed=self._signer.is_closed)
+        draft = Draft(head, trust=self._signer.trust)
         now_us = self._instant(draft)
         self._store_note(connection)
         done = [(act, *self._act(connection, draft, act, now_us)) for act in acts]
@@ -448,7 +448,7 @@ class Committer:
         draft = staged.draft
         self._epoch = draft.epoch
         self._live.extend(draft.leaves)
-        self._signer.follow(draft.key_events)
+        self._signer.follow(draft.trust)
         self._standing_epoch = draft.standing_epoch
         size = self._live.tree.size
         if size == self._live.published_size:

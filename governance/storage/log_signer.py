@@ -12,7 +12,7 @@ its range.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
@@ -20,12 +20,12 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from governance.errors import GovernanceError
 from governance.home import Home, flush, load_key, pem_of, write_private
-from governance.ledger.core import canonical
 from governance.ledger.core.checkpoint import Checkpoint, sign_checkpoint
 from governance.ledger.core.log_keys import LogKeys
 from governance.ledger.core.note import VerifierKey
 from governance.ledger.store.key_ring import KeyRing
 from governance.storage.genesis import check_log_keys
+from governance.storage.trust_moves import Trust
 
 LOG_KEY: Final = "log.pem"
 
@@ -40,13 +40,14 @@ class LogKeyMissing(GovernanceError):
 class LogSigner:
     """Signs as the log. The ring says with which keys, the home's files hold them."""
 
-    def __init__(self, home: Home, ring: KeyRing) -> None:
+    def __init__(self, home: Home, ring: KeyRing, *, policy: str) -> None:
         """Take the keys of the home; raise LogKeyMissing where one in force is not there.
 
         Raises LedgerTampered where `log.pem` is another key than the entries have in force.
         """
         check_log_keys(ring.keys, home)
         self.ring = ring
+        self._policy = policy
         self._home = home
         self._files = log_key_files(home)
         for key in ring.keys.in_force:
@@ -65,15 +66,16 @@ class LogSigner:
         """Whether an entry has ended the log."""
         return self.ring.keys.closed_seq is not None
 
-    def follow(self, events: Iterable[tuple[int, str, bytes]]) -> None:
-        """Go on with the keys that our own entries have just put in force."""
-        for seq, kind, raw in events:
-            facts = canonical.loads(raw)
-            if isinstance(facts, dict):
-                self.ring.keys = self.ring.keys.after(seq, kind, facts)
-                self._forget_retired()
+    @property
+    def trust(self) -> Trust:
+        """The log's keys and its policy after the last commit of this process."""
+        return Trust(keys=self.ring.keys, policy=self._policy)
 
-    def _forget_retired(self) -> None:
+    def follow(self, trust: Trust | None) -> None:
+        """Go on with the keys and the policy that our own entries have just put in force."""
+        if trust is None or trust == self.trust:
+            return
+        self.ring.keys, self._policy = trust.keys, trust.policy
         retired = {span.key for span in self.ring.keys.spans if span.last is not None}
         self._files = {key: own for key, own in self._files.items() if key not in retired}
 

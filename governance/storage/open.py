@@ -167,7 +167,7 @@ def _opened(home: Home, *, clock: Clock, check_rows: bool, reach: Reach) -> Iter
             database=home.database,
             live=live,
             notes=NoteFile(home.checkpoints_log),
-            signer=LogSigner(home, ring),
+            signer=LogSigner(home, ring, policy=in_force.text),
             keys=keys,
             clock=clock,
             epoch=epoch,

@@ -46,6 +46,7 @@ from governance.storage.log_signer import (
 )
 from governance.storage.ports import Reader, Unit
 from governance.storage.trust import CHANGED_FROM, CHANGED_TO, POLICY_CHANGED
+from governance.storage.trust_moves import TrustMoved
 
 ROTATION_STARTED: Final = "key.rotation_started"
 RECORD_TYPE: Final = "log_key"
@@ -145,7 +146,6 @@ def retire_key(deployment: Deployment, actor: Actor, request: RetireKey) -> KeyS
         notes = retirement_facts(
             origin=keys.origin, size=unit.next_seq, retired=old, remaining=remaining
         )
-        after = _would_be(deployment, unit, KEY_RETIRED, notes)
         signature = _signature(
             unit,
             deployment,
@@ -154,15 +154,19 @@ def retire_key(deployment: Deployment, actor: Actor, request: RetireKey) -> KeyS
             meaning=SignatureMeaning.RESPONSIBLE,
             about=old,
         )
-        seq = unit.record(
-            kind=KEY_RETIRED, actor=signer.actor.person, add=[signature], notes=notes
-        ).seq
-        _change_policy(unit, deployment, signer, after.in_force)
-        return seq
+        return _change(
+            unit,
+            deployment,
+            signer,
+            kind=KEY_RETIRED,
+            signature=signature,
+            notes=notes,
+            keys=(new,),
+        )
 
     seq = deployment.pen.commit(write)
     settle_key_files(deployment.home, deployment.ledger.log_keys)
-    _follow(deployment, (new,))
+    _follow(deployment)
     return KeyStep(
         state="retired",
         seq=seq,
@@ -218,7 +222,6 @@ def _confirm(deployment: Deployment, signer: Signer, keys: LogKeys, started: _St
         notes = rotation_facts(
             origin=keys.origin, size=unit.next_seq, old=private[old], new=private[new]
         )
-        after = _would_be(deployment, unit, KEY_ROTATED, notes)
         signature = _signature(
             unit,
             deployment,
@@ -228,14 +231,18 @@ def _confirm(deployment: Deployment, signer: Signer, keys: LogKeys, started: _St
             about=new,
         )
         notes |= {"begun_by": started.first.signer}
-        seq = unit.record(
-            kind=KEY_ROTATED, actor=signer.actor.person, add=[signature], notes=notes
-        ).seq
-        _change_policy(unit, deployment, signer, after.in_force)
-        return seq
+        return _change(
+            unit,
+            deployment,
+            signer,
+            kind=KEY_ROTATED,
+            signature=signature,
+            notes=notes,
+            keys=(old, new),
+        )
 
     seq = deployment.pen.commit(write)
-    _follow(deployment, (old, new))
+    _follow(deployment)
     return KeyStep(
         state="rotated",
         seq=seq,
@@ -249,7 +256,8 @@ def _confirm(deployment: Deployment, signer: Signer, keys: LogKeys, started: _St
 def _started(reader: Reader, deployment: Deployment, keys: LogKeys) -> _Started | None:
     """Return the rotation that waits: its key is in the home and its beginner is still one.
 
-    Where the key file is lost, or the beginner was disabled or lost the role, it is begun anew.
+    Where the key file is lost, the beginner was disabled or lost the role, or another key is in
+    force than the one that was to be followed, it is begun anew.
     """
     new = _prepared(deployment, keys)
     if new is None:
@@ -264,7 +272,8 @@ def _started(reader: Reader, deployment: Deployment, keys: LogKeys) -> _Started 
             scope=str(Scope(organisation=organisation, site="*")),
             active=True,
         )
-        if person is not None and not person.disabled and grants:
+        signed = first.record_digest == _digest(keys.origin, keys.in_force[0], new)
+        if signed and person is not None and not person.disabled and grants:
             return _Started(new=new, first=first)
     return None
 
@@ -289,11 +298,6 @@ def _require_alone(deployment: Deployment, old: VerifierKey) -> None:
         )
 
 
-def _would_be(deployment: Deployment, unit: Unit, kind: str, facts: dict[str, Json]) -> LogKeys:
-    """Return the keys after the entry: what no reader would accept is not written."""
-    return deployment.ledger.log_keys.after(unit.next_seq, kind, facts)
-
-
 def _signature(
     unit: Unit,
     deployment: Deployment,
@@ -303,33 +307,52 @@ def _signature(
     meaning: SignatureMeaning,
     about: VerifierKey,
 ) -> Signature:
-    (old, new), origin = keys, deployment.home.origin
-    digest = json_digest({"origin": origin, "old": old.text(), "new": new.text()})
+    old, new = keys
     return signature_of(
         unit,
         deployment,
         signer,
         record_type=RECORD_TYPE,
         record=_name(about),
-        record_digest=digest,
+        record_digest=_digest(deployment.home.origin, old, new),
         meaning=meaning,
     )
 
 
-def _change_policy(
-    unit: Unit, deployment: Deployment, signer: Signer, keys: Sequence[VerifierKey]
-) -> None:
-    before = deployment.ledger.policy_text
-    unit.record(
-        kind=POLICY_CHANGED,
-        actor=signer.actor.person,
-        notes={CHANGED_FROM: before, CHANGED_TO: with_log_keys(before, keys)},
-    )
+def _digest(origin: str, old: VerifierKey, new: VerifierKey) -> str:
+    return json_digest({"origin": origin, "old": old.text(), "new": new.text()})
 
 
-def _follow(deployment: Deployment, keys: Sequence[VerifierKey]) -> None:
-    """Bring file, view and cosigner to the policy that was just committed."""
-    text = with_log_keys(deployment.ledger.policy_text, keys)
+def _change(
+    unit: Unit,
+    deployment: Deployment,
+    signer: Signer,
+    *,
+    kind: str,
+    signature: Signature,
+    notes: dict[str, Json],
+    keys: Sequence[VerifierKey],
+) -> int:
+    """Record the step and the policy with these keys; raise RotationRefused where it comes late.
+
+    Somebody else may have taken the same step in the same batch (`storage.trust_moves`).
+    """
+    before, actor = deployment.ledger.policy_text, signer.actor.person
+    changed: dict[str, Json] = {CHANGED_FROM: before, CHANGED_TO: with_log_keys(before, keys)}
+    try:
+        seq = unit.record(kind=kind, actor=actor, add=[signature], notes=notes).seq
+        unit.record(kind=POLICY_CHANGED, actor=actor, notes=changed)
+    except TrustMoved as error:
+        raise RotationRefused(
+            f"somebody else was first: {error}",
+            next_step="Look at the log's keys as they are now; where a step is due, take it again.",
+        ) from error
+    return seq
+
+
+def _follow(deployment: Deployment) -> None:
+    """Bring file, view and cosigner to the keys that are in force by now."""
+    text = with_log_keys(deployment.ledger.policy_text, deployment.ledger.log_keys.in_force)
     deployment.home.write_policy(text)
     anchor = deployment.ledger.use_policy(text)
     deployment.cosigner.judge_by(deployment.ledger.policy, anchor)

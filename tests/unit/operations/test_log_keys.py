@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -15,7 +18,7 @@ from governance.home import Home, pem_of
 from governance.ledger.core.checkpoint import Checkpoint, open_checkpoint, sign_checkpoint
 from governance.ledger.core.errors import LedgerTampered, ReceiptRejected
 from governance.ledger.core.note import VerifierKey, parse_note
-from governance.ledger.core.policy import Policy
+from governance.ledger.core.policy import Policy, with_log_keys
 from governance.ledger.core.receipt import verify_receipt
 from governance.operations.admin import log_keys
 from governance.operations.admin.log_keys import RotationRefused
@@ -23,8 +26,17 @@ from governance.operations.inspect.export_ledger import export_home
 from governance.operations.inspect.verify_export import verify_export
 from governance.operations.inspect.verify_files import rebuild_files, verify_files
 from governance.operations.signing import SignatureRefused
+from governance.storage.errors import LogClosed
 from governance.storage.log_signer import LogKeyMissing, log_key_files
-from tests.support.small_deployment import DAY_US, START_US, Small, TickingClock, small
+from governance.storage.trust_moves import TrustMoved
+from tests.support.small_deployment import (
+    DAY_US,
+    START_US,
+    Small,
+    TickingClock,
+    password_of,
+    small,
+)
 
 pytestmark = pytest.mark.requirement("P3")
 
@@ -316,3 +328,115 @@ def test_checkpoints_open_for_those_who_pinned_either_policy(home: Small) -> Non
     note, origin = home.deployment.ledger.checkpoint().encode(), home.deployment.home.origin
     for known in ([old], [new], [old, new]):
         assert open_checkpoint(note, origin=origin, keys=known).size == home.size()
+
+
+# --- two steps in one batch --------------------------------------------------------------------
+
+
+def together(home: Small, *acts: Callable[[], Any]) -> list[Any]:
+    """Run acts in threads so that what each commits last is in one batch; return what came."""
+    pen: Any = home.deployment.pen
+    commit = pen.commit
+
+    def until_all_wait(_unit: object) -> None:
+        busy.set()
+        while pen._queue.qsize() < len(acts):
+            pass
+
+    def hold_the_pen() -> None:
+        threads.submit(commit, until_all_wait)
+        busy.wait()
+
+    busy, ready = threading.Event(), threading.Barrier(len(acts), action=hold_the_pen)
+
+    def held(write: Callable[..., Any]) -> Any:
+        if write.__module__ in {"governance.operations.admin.log_keys", __name__}:
+            ready.wait()
+        return commit(write)
+
+    def told(act: Callable[[], Any]) -> Any:
+        try:
+            return act()
+        except GovernanceError as error:
+            return error
+
+    with ThreadPoolExecutor() as threads, patch.object(pen, "commit", held):
+        return list(threads.map(told, acts))
+
+
+def signing(home: Small, who: str, name: str) -> Callable[[], Any]:
+    actor, password = home.actor(who), password_of(who)
+    return lambda: home.as_actor(actor, name, password=password)
+
+
+@pytest.mark.parametrize("step", ["rotate", "retire"])
+def test_two_who_take_a_step_in_one_batch_take_it_once(tmp_path: Path, step: str) -> None:
+    clock = TickingClock(now_us=START_US + DAY_US)
+    with small(tmp_path, clock) as home:
+        root = home.deployment.home.root
+        home.signed("ada", "ledger.rotate_key")
+        if step == "retire":
+            second(home)
+        name = "ledger.rotate_key" if step == "rotate" else "ledger.retire_key"
+        people = ("rea", "reg") if step == "rotate" else ("ada", "ada")
+        came = together(home, *(signing(home, who, name) for who in people))
+        refused = [one for one in came if isinstance(one, GovernanceError)]
+        assert [type(one) for one in refused] == [RotationRefused], came
+        assert refused[0].code == "ledger.rotation_refused"
+        home.perform("ada", "person.disable", person="nils")
+    with open_deployment(root, clock=clock) as deployment:
+        deployment.ledger.verify()
+        deployment.rebuild()
+
+
+def test_two_policy_changes_in_one_batch_leave_the_one_that_was_first(home: Small) -> None:
+    before = home.deployment.ledger.policy_text
+
+    def change(comment: str) -> Callable[[], Any]:
+        notes: dict[str, Any] = {"old": before, "new": f"# {comment}\n{before}"}
+        return lambda: home.deployment.pen.commit(
+            lambda unit: unit.record(kind="ledger.policy_changed", actor="ada", notes=notes)
+        )
+
+    came = together(home, change("one"), change("two"))
+    assert sorted(isinstance(one, TrustMoved) for one in came) == [False, True], came
+    home.deployment.home.write_policy(home.deployment.ledger.entry(home.size() - 1).facts["new"])  # type: ignore[index,call-overload]
+    home.deployment.rebuild()
+
+
+def test_a_policy_that_names_other_keys_than_are_in_force_is_not_written(home: Small) -> None:
+    before, size = home.deployment.ledger.policy_text, home.size()
+    other = VerifierKey.of(Ed25519PrivateKey.generate(), name=home.deployment.home.origin)
+    for new in (with_log_keys(before, [other]), "quorum", before.replace("log ", "# ")):
+        with pytest.raises(TrustMoved):
+            home.deployment.pen.commit(
+                lambda unit, new=new: unit.record(  # type: ignore[misc]
+                    kind="ledger.policy_changed", actor="ada", notes={"old": before, "new": new}
+                )
+            )
+    assert home.size() == size
+
+
+def test_nothing_follows_the_end_of_the_log_in_its_batch(home: Small) -> None:
+    def act(kind: str) -> Callable[[], Any]:
+        return lambda: home.deployment.pen.commit(
+            lambda unit: unit.record(kind=kind, actor="ada").seq
+        )
+
+    came = together(home, act("log.closed"), act("log.closed"))
+    assert [type(one) for one in came if not isinstance(one, int)] == [LogClosed], came
+    home.deployment.ledger.verify()
+
+
+def test_a_first_signature_is_of_the_key_that_was_in_force_when_it_was_given(
+    home: Small,
+) -> None:
+    home.signed("ada", "ledger.rotate_key")
+    own = home.deployment.home
+    waiting = next(path for path in own.keys_dir.glob("log-*.pem"))
+    kept = waiting.read_bytes()
+    waiting.unlink()
+    rotate(home)
+    finish(home)
+    waiting.write_bytes(kept)
+    assert home.signed("ada", "ledger.rotate_key")["state"] == "started", "it is begun anew"
