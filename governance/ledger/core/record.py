@@ -24,9 +24,11 @@ from governance.ledger.core.errors import NotCanonical, TooLarge
 from governance.ledger.core.merkle import leaf_hash, node_hash
 
 __all__ = [
+    "FACTS_DOMAIN",
     "MAX_BODY_BYTES",
     "MAX_ENTRY_BYTES",
     "MAX_FACTS_BYTES",
+    "SALT_BYTES",
     "Entry",
     "body_commitment",
     "decode_entry",
@@ -48,7 +50,7 @@ MAX_FACTS_BYTES: Final = 512 * 1024
 MAX_BODY_BYTES: Final = 2 * 1024 * 1024
 MAX_KIND_CHARS: Final = 64
 
-_FACTS_DOMAIN: Final = b"oncovigil/facts/v1\n"
+FACTS_DOMAIN: Final = b"oncovigil/facts/v1\n"
 _BODY_DOMAIN: Final = b"oncovigil/body/v1\n"
 _GENESIS_DOMAIN: Final = b"oncovigil/genesis/v1\n"
 
@@ -148,7 +150,7 @@ def genesis_prev(origin: str) -> bytes:
 
 def facts_commitment(*, salt: bytes, facts: bytes) -> bytes:
     """Return the commitment to permanent facts (canonical JSON bytes) under a 32-byte salt."""
-    return _commitment(_FACTS_DOMAIN, salt, facts, MAX_FACTS_BYTES)
+    return _commitment(FACTS_DOMAIN, salt, facts, MAX_FACTS_BYTES)
 
 
 def commits_to(env: bytes, *, facts: bytes, salt: bytes) -> bool:

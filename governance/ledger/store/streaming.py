@@ -10,7 +10,12 @@ from sqlalchemy import Connection, MappingResult, Select
 from sqlalchemy.engine.interfaces import DBAPICursor
 from sqlalchemy.exc import DBAPIError
 
+from governance.ledger.core.errors import LedgerTampered
+
 ROWS: Final = 1000
+
+# What SQLite's driver says of bytes that somebody made text, and that are no text.
+_NO_TEXT: Final = "Could not decode to UTF-8"
 
 
 @contextmanager
@@ -33,7 +38,8 @@ def streamed_tuples(
     """Give the rows of `query` like `streamed`, as the driver's own tuples.
 
     For loops over every entry of a log, where what the toolkit does for each row costs more than
-    the database. The query has no parameters. Errors come out as the toolkit's own.
+    the database. The query has no parameters. Errors come out as the toolkit's own;
+    raises LedgerTampered where SQLite holds text that is none.
     """
     dialect, driver = connection.dialect, connection.connection
     named = {"name": "streamed_tuples"} if dialect.name == "postgresql" else {}
@@ -43,6 +49,8 @@ def streamed_tuples(
             cursor.execute(str(query.compile(dialect=dialect)))
             yield _fetched(cursor, rows)
     except fault as error:
+        if _NO_TEXT in str(error):
+            raise LedgerTampered("a column holds text where bytes were written") from error
         raise DBAPIError.instance(
             None, None, error, fault, hide_parameters=True, dialect=dialect
         ) from error

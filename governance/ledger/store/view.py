@@ -354,11 +354,13 @@ class _Rows:
 
     def __iter__(self) -> Iterator[StoredEntry]:
         for row in self._found:
-            seq, event_id, env, leaf, facts, facts_salt, body_seq, *_ = row
+            seq, env, facts, body_seq = row[0], row[2], row[4], row[6]
+            if not isinstance(env, bytes):
+                raise LedgerTampered("its envelope is not bytes", sequence=seq)
             if NEEDLE in env:
                 self.erasures.add(env, _facts(facts, seq), seq)
             if body_seq is None:
-                yield StoredEntry(seq, event_id, env, leaf, facts, facts_salt)
+                yield StoredEntry(*row[:6])
             else:
                 self._row = named = dict(zip(self._names, row, strict=True))
                 self._check_columns(named)

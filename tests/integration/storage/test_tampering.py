@@ -234,6 +234,24 @@ def test_one_flipped_byte_of_the_ledger_is_found_with_its_entry(
     assert found.value.sequence == expected
 
 
+@pytest.mark.parametrize("column", ["env", "leaf", "facts", "facts_salt"])
+def test_bytes_that_were_made_text_are_found(
+    sqlite_home: Home, clock: FixedClock, column: str
+) -> None:
+    with open_storage(sqlite_home, clock=clock) as storage:
+        storage.pen.commit(lambda unit: unit.record(kind="test.added", actor="ana"))
+        change(sqlite_home, f"UPDATE entry SET {column} = CAST({column} AS TEXT) WHERE seq = 1")
+        with pytest.raises(LedgerTampered) as found:
+            storage.ledger.verify()
+        # What is no text is refused by the driver, before anybody knows the entry.
+        assert found.value.sequence in (1, None)
+        if column == "facts":
+            with pytest.raises(LedgerTampered):
+                storage.rebuild()
+    if column in ("env", "leaf"):
+        assert refused(sqlite_home, clock).sequence in (1, None)
+
+
 def test_a_body_that_was_deleted_without_an_erasing_entry_is_found(
     written: Storage, home: Home
 ) -> None:
