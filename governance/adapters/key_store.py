@@ -16,6 +16,7 @@ from __future__ import annotations
 import hmac
 import threading
 from collections import OrderedDict
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
@@ -209,6 +210,33 @@ class FileKeyStore:
             return epochs[-1]
         return epoch if epochs and epochs[0] < epoch else None
 
+    def inherit(
+        self, other: FileKeyStore, *, keys: Iterable[str], subjects: Iterable[str]
+    ) -> dict[str, str]:
+        """Take data keys of `other` over by name, and give each named subject a new key here.
+
+        Return the new key's name by the old one's; a subject whose key is destroyed has none. Only
+        where a subject is named the index key is taken over too, so that the subject is found
+        under the identifier that nobody tells us. This store has held no key yet. Raises as `get`.
+        """
+        named, new = list(subjects), {}
+        with self._lock, translated(), writing(self._connection):
+            if self._connection.execute("SELECT 1 FROM data_key LIMIT 1").fetchone() is not None:
+                raise RuntimeError("only an empty key store inherits")
+            if named:
+                self._index_key = other._index_key
+                self._wrap_index(self.epoch)
+            for key_id in dict.fromkeys(keys):
+                self._insert(key_id, other.get(key_id))
+            for old in dict.fromkeys(named):
+                mapped = other._mapped_of(old)
+                if mapped is not None:
+                    new[old], _key = self._make()
+                    self._connection.execute(
+                        "INSERT INTO subject_key VALUES (?, ?)", (mapped, new[old])
+                    )
+        return new
+
     def close(self) -> None:
         """Close the file and forget every key."""
         with self._lock:
@@ -256,13 +284,16 @@ class FileKeyStore:
 
     def _make(self) -> tuple[str, bytes]:
         """Insert a new key in the open transaction, under the KEK of the epoch that it sees."""
-        key_id, key, nonce = ids.key_id(), ids.key(), ids.nonce()
-        epoch = self.epoch
+        key_id, key = ids.key_id(), ids.key()
+        self._insert(key_id, key)
+        return key_id, key
+
+    def _insert(self, key_id: str, key: bytes) -> None:
+        epoch, nonce = self.epoch, ids.nonce()
         wrapped = self._kek(epoch).encrypt(nonce, key, _name(key_id))
         self._connection.execute(
             "INSERT INTO data_key VALUES (?, ?, ?, ?, NULL)", (key_id, epoch, nonce, wrapped)
         )
-        return key_id, key
 
     def _wrap_slice(self, epoch: int) -> bool:
         """Wrap some surviving keys of older epochs again; return whether there were any."""
@@ -295,6 +326,13 @@ class FileKeyStore:
             "SELECT key_id FROM subject_key WHERE subject = ?", (mapped,)
         ).fetchone()
         return None if row is None else str(row[0])
+
+    def _mapped_of(self, key_id: str) -> bytes | None:
+        with self._lock, translated():
+            row = self._connection.execute(
+                "SELECT subject FROM subject_key WHERE key_id = ?", (key_id,)
+            ).fetchone()
+        return None if row is None else bytes(row[0])
 
     def _mapped(self, organisation: str, subject: str) -> bytes:
         named = f"{organisation}\x00{subject}".encode()

@@ -11,6 +11,7 @@ from typing import Final
 
 from sqlalchemy import Connection
 
+from governance.ledger.core.after_closing import AFTER_CLOSING
 from governance.ledger.core.log_keys import LOG_CLOSED
 from governance.ledger.core.merkle import Frontier
 from governance.ledger.core.record import (
@@ -152,15 +153,15 @@ class Draft:
     def append(self, prepared: Prepared, *, t_us: int) -> tuple[Recorded, bytes]:
         """Give the entry its place; return where, and the envelope's bytes.
 
-        Raises LogClosed behind the entry that closed the log, and TrustMoved where an entry about
-        its keys or its policy does not follow from those before it.
+        Raises LogClosed behind the entry that closed the log, but for the duties to persons, and
+        TrustMoved where an entry about its keys or its policy does not follow from those before it.
         """
         seq, event_id, body = self.next_seq, prepared.event_id, prepared.body
-        if self.closed:
+        if self.closed and prepared.kind not in AFTER_CLOSING:
             raise log_closed()
         if prepared.kind in TRUST_KINDS and self.trust is not None:
             self.trust = self.trust.after(seq, prepared.kind, prepared.facts)
-            self.closed = prepared.kind == LOG_CLOSED
+            self.closed = self.closed or prepared.kind == LOG_CLOSED
         env = encode_entry(
             Entry(
                 seq=seq,

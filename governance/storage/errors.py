@@ -18,7 +18,7 @@ class AuditUnavailable(GovernanceError):
 
 
 class LogClosed(AuditUnavailable):
-    """The log was closed for ever by its last entry; its successor goes on."""
+    """The log was closed for ever, and its successor goes on; duties to persons remain."""
 
     code = "ledger.closed"
 
@@ -102,8 +102,9 @@ def storage_faults_told() -> Iterator[None]:
 def log_closed() -> LogClosed:
     """Return the refusal of everything that would be written behind the last entry of a log."""
     return LogClosed(
-        "this log was closed: its last entry names the log that succeeds it",
-        next_step="Use the successor's home; what is recorded here can be read and verified.",
+        "this log was closed: entry `log.closed` names the log that succeeds it",
+        next_step="Use the successor's home. Here people can be erased, legal holds be kept, the "
+        "trail be reviewed, and everything be read and verified.",
     )
 
 

@@ -67,6 +67,11 @@ def put_credential(
         {"password_hash": password_hash, "must_change": must_change, "changed_us": unit.now_us},
     )
     connection.execute(_FAILURE.delete().where(_FAILURE.c.person == person))
+    return said_of_credential(person, password_hash, must_change=must_change)
+
+
+def said_of_credential(person: str, password_hash: str, *, must_change: bool) -> dict[str, Json]:
+    """Return what facts say of a person's hash."""
     return {
         "person": person,
         "credential_sha256": _digest(password_hash),
@@ -94,6 +99,11 @@ def put_client_secret(unit: Unit, client: str, secret_hash: str, epoch: int) -> 
         {"client": client},
         {"secret_hash": secret_hash, "epoch": epoch},
     )
+    return said_of_secret(client, secret_hash)
+
+
+def said_of_secret(client: str, secret_hash: str) -> dict[str, Json]:
+    """Return what facts say of a client's hash."""
     return {"client": client, "credential_sha256": _digest(secret_hash)}
 
 

@@ -34,6 +34,7 @@ from governance.ledger.store.tables import BlobRow, BodyRow, EntryRow, Row
 from governance.registry.records import ServiceClient, Signature
 from governance.storage import schema
 from governance.storage.bulk import SqlRow
+from governance.storage.carried import CarriedFold
 from governance.storage.chain import read_head
 from governance.storage.genesis import check_genesis, check_log_keys, check_policy
 from governance.storage.key_history import NEEDLES, VKEYS
@@ -132,10 +133,13 @@ def rebuild_check(
         with streamed(connection, entries) as rows:
             for row in watch.rows("rows", rows):
                 counted.add(row, folded, home)
+        counted.carried.finish()
         for table in COLUMNS:
             _compare_table(connection, table, folded)
         blobs = _compare_blobs(connection, counted.blobs)
-        outcomes, erased = _compare_outcomes(connection, home.origin, keys)
+        outcomes, erased = _compare_outcomes(
+            connection, home.origin, keys, counted.carried.outcomes
+        )
         beside = compare_credentials(
             connection, counted.credentials, folded.rows[ServiceClient.TABLE]
         )
@@ -170,6 +174,7 @@ class Counted:
     erasures: Erasures = field(default_factory=Erasures)
     keys: LogKeys | None = None
     succession: Succession | None = None
+    carried: CarriedFold = field(default_factory=lambda: CarriedFold(None))
 
     def log_keys(self) -> LogKeys:
         """Return the log's keys as the entries so far state them."""
@@ -184,10 +189,17 @@ class Counted:
             self.succession = check_genesis(facts, home)
             self.policy = facts.get("policy"), seq
             self.keys = LogKeys.begin(home.origin, facts.get(VKEYS))
+            succession = self.succession
+            self.carried = CarriedFold(None if succession is None else succession.carried)
         elif _CHANGES_POLICY in row["env"]:
+            self.log_keys().allow(seq, decode_entry(row["env"]).kind)
             self.policy = facts.get("new"), seq
         elif any(needle in row["env"] for needle in NEEDLES):
             self.keys = self.log_keys().after(seq, decode_entry(row["env"]).kind, facts)
+        elif self.log_keys().closed_seq is not None:
+            self.log_keys().allow(seq, decode_entry(row["env"]).kind)
+        if self.entries:
+            self.carried.add(row["env"], facts, seq)
         self.entries += 1
         self.credentials.add(row["env"], facts, seq)
         self.erasures.add(row["env"], facts, seq)
@@ -262,8 +274,13 @@ def _compare_blob(row: RowMapping, media_type: str, size: int, seq: int) -> None
         )
 
 
-def _compare_outcomes(connection: Connection, origin: str, keys: KeyStore) -> tuple[int, int]:
-    """Compare outcome rows with the bodies that recorded them; return rows and erased batches."""
+def _compare_outcomes(
+    connection: Connection, origin: str, keys: KeyStore, carried: Mapping[int, str]
+) -> tuple[int, int]:
+    """Compare outcome rows with the bodies that recorded them; return rows and erased batches.
+
+    `carried` are digests of bodies that were signed as state of the log before.
+    """
     stored = _outcomes_by_entry(connection)
     compared = erased = 0
     with streamed(connection, _WITH_BODIES) as rows:
@@ -274,7 +291,8 @@ def _compare_outcomes(connection: Connection, origin: str, keys: KeyStore) -> tu
             if row["erased_by_seq"] is not None:
                 erased += 1
             else:
-                _compare_batch(row["seq"], _told(row, origin, keys), found)
+                told = _told(row, origin, keys, carried.get(row["seq"]))
+                _compare_batch(row["seq"], told, found)
                 compared += len(found)
     for seq in stored:
         raise LedgerTampered(f"table outcome rows of {seq}: no entry records them", sequence=seq)
@@ -301,18 +319,19 @@ def _outcomes_by_entry(connection: Connection) -> dict[int, list[SqlRow]]:
     return found
 
 
-def _told(row: RowMapping, origin: str, keys: KeyStore) -> list[OutcomeRow]:
+def _told(row: RowMapping, origin: str, keys: KeyStore, digest: str | None) -> list[OutcomeRow]:
     sealed = SealedBody(
         nonce=row["nonce"], ciphertext=row["ciphertext"], key_commitment=row["key_commitment"]
     )
     try:
-        body = canonical.loads(
-            unseal(sealed, dek=keys.get(row["key_id"]), origin=origin, event_id=row["event_id"])
-        )
+        raw = unseal(sealed, dek=keys.get(row["key_id"]), origin=origin, event_id=row["event_id"])
+        body = canonical.loads(raw)
     except (BodyUnreadable, KeyDestroyed, KeyUnknown, NotCanonical) as error:
         raise LedgerTampered(
             "the body of its outcomes does not open", sequence=row["seq"]
         ) from error
+    if digest is not None and sha256(raw).hexdigest() != digest:
+        raise LedgerTampered("its outcomes are not those that were carried", sequence=row["seq"])
     told = []
     for item in _listed(body.get("outcomes") if isinstance(body, dict) else None):
         match item:

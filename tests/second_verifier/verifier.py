@@ -661,14 +661,27 @@ class Held:
     last: int | None = None
 
 
+AFTER_CLOSING = {
+    "key.epoch_rotated", "legal_hold.lift_signed", "legal_hold.lift_withdrawn",
+    "legal_hold.lifted", "legal_hold.placed", "session.ended", "session.opened", "subject.erased",
+    "subject.erasure_refused", "subject.erasure_requested", "subject.erasure_withdrawn",
+    "trail.exported", "trail.overdue", "trail.review_opened", "trail.review_withdrawn",
+    "trail.reviewed",
+}  # fmt: skip
+
+
 class Keys:
     """What the entries say of the log's keys; `held` is None where they say nothing."""
 
     def __init__(self, origin: str) -> None:
         self.origin = origin
         self.held: list[Held] | None = None
+        self.closed = False
 
     def read(self, entry: Entry, facts: bytes) -> None:
+        if self.closed and self.held is not None and entry.kind not in AFTER_CLOSING:
+            refuse("keys", "the log was closed before it")
+        self.closed = self.closed or (entry.seq > 0 and entry.kind == "log.closed")
         if entry.seq == 0 and entry.kind == "ledger.genesis":
             told = canonical_json(facts, "the facts", check="facts_c")
             if isinstance(told, dict) and "vkeys" in told:

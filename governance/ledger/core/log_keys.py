@@ -4,7 +4,7 @@
     key.rotated      old, new      both sign from the size that this entry completes
     key.retired      retired,      from the size that this entry completes, the key signs no more
                      remaining
-    log.closed       successor     nothing follows
+    log.closed       successor     nothing follows but what `after_closing` lists
 
 A rotation is stated by both keys, a retirement by the one that remains:
 
@@ -25,6 +25,7 @@ from typing import Final
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from governance.ledger.core import canonical, ed25519
+from governance.ledger.core.after_closing import AFTER_CLOSING
 from governance.ledger.core.canonical import Json
 from governance.ledger.core.checkpoint import Checkpoint, VerifiedCheckpoint, open_checkpoint
 from governance.ledger.core.encoding import base64_bytes, base64_text
@@ -106,6 +107,7 @@ class LogKeys:
 
     def after(self, seq: int, kind: str, facts: Mapping[str, Json]) -> LogKeys:
         """Return the keys after entry `seq`; raise LedgerTampered where it may not say that."""
+        self.allow(seq, kind)
         if kind == KEY_ROTATED:
             return self._rotated(seq, facts)
         if kind == KEY_RETIRED:
@@ -113,6 +115,14 @@ class LogKeys:
         if kind == LOG_CLOSED:
             return replace(self, closed_seq=seq)
         return self
+
+    def allow(self, seq: int, kind: str) -> None:
+        """Raise LedgerTampered where an entry of this kind may not follow the log's closing."""
+        if self.closed_seq is not None and kind not in AFTER_CLOSING:
+            raise LedgerTampered(
+                f"it follows entry {self.closed_seq}, which closed the log, and is of kind {kind}",
+                sequence=seq,
+            )
 
     def _rotated(self, seq: int, facts: Mapping[str, Json]) -> LogKeys:
         old, new = (_named(facts.get(name), self.origin, seq) for name in ("old", "new"))
@@ -153,6 +163,8 @@ class KeyFold:
         known of these. Raises LedgerTampered where an entry may not say what it says.
         """
         if seq != 0 and kind not in KEY_EVENTS:
+            if self.keys is not None:
+                self.keys.allow(seq, kind)
             return
         told = None if facts is None else _members(facts, seq)
         if seq == 0:

@@ -225,8 +225,8 @@ def _build(
                 clock=clock,
                 state=state,
                 connection=connection,
-                first_facts=lambda home: signed_facts(
-                    end.stated(home, old, reason),
+                first_facts=lambda home, carried: signed_facts(
+                    {**end.stated(home, old, reason), "carried": carried},
                     people,
                     key=old.signature_key(),
                     now_us=clock.now_us(),

@@ -19,6 +19,7 @@ from governance.ledger.core import canonical
 from governance.ledger.core.erased import ERASED_KIND, statement_over
 from governance.operations.actor import Actor
 from governance.operations.erase.erasures import ErasureLine, line
+from governance.operations.erase.log_before import also_ask
 from governance.operations.erase.what_keeps import (
     Keeping,
     everywhere,
@@ -57,7 +58,8 @@ class FinishErasures(Request):
 class Erased(Result):
     """What was destroyed, with the receipt of the entry that says so.
 
-    `unfinished` says what is still to be done, None where nothing is.
+    `unfinished` says what is still to be done, `elsewhere` what another log holds; None where
+    nothing is.
     """
 
     erasure: str
@@ -65,6 +67,7 @@ class Erased(Result):
     event_id: str
     bodies: int
     unfinished: str | None
+    elsewhere: str | None
     receipt: str
 
 
@@ -132,6 +135,7 @@ def confirm_erasure(deployment: Deployment, actor: Actor, request: ConfirmErasur
         event_id=recorded.event_id,
         bodies=bodies,
         unfinished=_finished(deployment),
+        elsewhere=also_ask(deployment),
         receipt=deployment.ledger.receipt(recorded.event_id).decode(),
     )
 

@@ -7,6 +7,7 @@ from change_control.erase.erasure import ERASURE, ErasureState
 from governance.deployment import Deployment
 from governance.ledger.core import canonical
 from governance.operations.actor import Actor
+from governance.operations.erase.log_before import also_ask
 from governance.operations.erase.what_keeps import everywhere, what_keeps
 from governance.operations.inspect.bodies import BODY_READERS
 from governance.operations.operation import Operation, Request, Result
@@ -32,7 +33,7 @@ class ErasureLine(Result):
     """An erasure as it stands for the person who asks; the subject's identifier is nowhere.
 
     `bodies` is how many were destroyed, or would be now. `refusals` says for each possible step why
-    this person may not take it.
+    this person may not take it. `elsewhere` says what another log holds, None where none does.
     """
 
     erasure: str
@@ -51,6 +52,7 @@ class ErasureLine(Result):
     kept_until_us: int | None
     may: list[str]
     refusals: dict[str, str]
+    elsewhere: str | None
 
 
 class Erasures(Result):
@@ -117,6 +119,7 @@ def line(deployment: Deployment, reader: Reader, actor: Actor, erasure: Erasure)
             for option in options
             if option.refusal is not None
         },
+        elsewhere=also_ask(deployment),
     )
 
 

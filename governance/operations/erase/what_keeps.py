@@ -18,6 +18,7 @@ from change_control.scope import Scope
 from governance.clock import MICROSECONDS, utc_text
 from governance.deployment import Deployment
 from governance.errors import Conflict, NotFound
+from governance.operations.erase.log_before import also_ask
 from governance.operations.rules import entry_of
 from governance.registry.records import Document, Erasure, LegalHold
 from governance.storage.erasing import BodyOf
@@ -72,10 +73,12 @@ def key_of_subject(deployment: Deployment, subject: str) -> str:
     organisation = deployment.home.config.organisation
     key_id = deployment.keys.find_subject(organisation=organisation, subject=subject)
     if key_id is None:
+        before = also_ask(deployment)
         raise UnknownSubject(
             "nothing is recorded under this subject: it was never asked about, or it was erased",
             next_step="Check the identifier with the system that sends it as `subject`; "
-            "`vigil erasure list` shows what was erased.",
+            "`vigil erasure list` shows what was erased."
+            + ("" if before is None else f" {before}"),
         )
     return key_id
 

@@ -1,16 +1,16 @@
 """The home of a successor: made under another name beside its place, and renamed when it is whole.
 
-Carried over are the signature key, so that old signatures verify, the key store with its KEKs, the
-artifacts and the configuration. New are the log's name and key, and the key of access tokens.
+Carried over are the signature key, so that old signatures verify, the artifacts and the
+configuration. New are the log's name and key, the key of access tokens, and the key store: of the
+old one it takes the keys of releases, and no person's. So each body opens with the keys of one home
+alone, and an erasure destroys the key of all that its log holds of a person (P13).
 """
 
 from __future__ import annotations
 
 import re
 import shutil
-import sqlite3
 from collections.abc import Callable
-from contextlib import closing
 from pathlib import Path
 from typing import Final
 
@@ -26,12 +26,12 @@ from governance.storage import schema
 from governance.storage.engine import writer_engine
 from governance.storage.genesis import write_genesis
 from governance.storage.open import open_storage
-from governance.storage.succession.carry import carry
+from governance.storage.succession.carry import carried_digest, carry
 from governance.storage.succession.pending import mark
 from governance.storage.succession.state import State
+from governance.storage.succession.taken import held_keys, release_keys, taken_over
 
-_OWN: Final = re.compile(r"log.*\.(pem|retired)|token\.pem|keys\.sqlite.*")
-_KEYS: Final = "keys.sqlite"
+_OWN: Final = re.compile(r"log.*\.(pem|retired)|token\.pem|keys\.sqlite.*|\.?kek-.*")
 
 
 def build_successor(
@@ -41,12 +41,13 @@ def build_successor(
     clock: Clock,
     state: State,
     connection: Connection,
-    first_facts: Callable[[Home], dict[str, Json]],
+    first_facts: Callable[[Home, str], dict[str, Json]],
     pending: bool,
 ) -> Home:
     """Make the home and return it; nothing appears at `root` before it verifies.
 
-    `first_facts` makes the signed statement from the new home, `connection` reads the predecessor.
+    `first_facts` makes the signed statement from the new home and the digest of what it carries,
+    `connection` reads the predecessor.
     `pending` leaves a mark that refuses a start until the predecessor is closed. Raises Conflict
     where the folder is not empty.
     """
@@ -55,9 +56,10 @@ def build_successor(
         _copy_keys(old, home)
         shutil.rmtree(home.artifacts_dir)
         shutil.copytree(old.artifacts_dir, home.artifacts_dir)
-        _write(home, first_facts(home), clock)
+        taken = taken_over(state, _inherit(old, home, state))
+        _write(home, first_facts(home, carried_digest(taken)), clock)
         with open_storage(home, clock=clock, check_rows=False) as storage:
-            storage.pen.commit(lambda unit: carry(unit, state, connection, origin=old.origin))
+            storage.pen.commit(lambda unit: carry(unit, taken, connection, origin=old.origin))
             storage.rebuild()
             storage.ledger.verify()
         (home.root / CONFIG_NAME).write_text(_config(old, home), encoding="utf-8")
@@ -91,8 +93,6 @@ def _write(home: Home, facts: dict[str, Json], clock: Clock) -> None:
 
 
 def _copy_keys(old: Home, home: Home) -> None:
-    for made in home.keys_dir.glob("kek-*.bin"):
-        made.unlink()  # of this home's own making; a second one would look like an unfinished move
     for path in sorted(old.keys_dir.iterdir()):
         if not path.is_file() or _OWN.fullmatch(path.name):
             continue
@@ -100,12 +100,16 @@ def _copy_keys(old: Home, home: Home) -> None:
         target.unlink(missing_ok=True)
         shutil.copyfile(path, target)
         target.chmod(0o600)
-    address = f"file:{old.keys_dir / _KEYS}?mode=ro"
-    with (
-        closing(sqlite3.connect(address, uri=True)) as source,
-        closing(sqlite3.connect(home.keys_dir / _KEYS)) as target_keys,
-    ):
-        source.backup(target_keys)
+
+
+def _inherit(old: Home, home: Home, state: State) -> dict[str, str]:
+    """Fill the new key store; return the new keys of the persons whom a legal hold names."""
+    theirs, ours = FileKeyStore(old.keys_dir), FileKeyStore(home.keys_dir)
+    try:
+        return ours.inherit(theirs, keys=release_keys(state), subjects=held_keys(state))
+    finally:
+        ours.close()
+        theirs.close()
 
 
 def _config(old: Home, home: Home) -> str:

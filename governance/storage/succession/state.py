@@ -40,22 +40,28 @@ _SECRET = Row.metadata.tables[ClientSecretRow.__tablename__]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OutcomeEntry:
-    """The outcomes of one entry of the predecessor, with the key that seals its body."""
+    """The outcomes of one entry of the predecessor."""
 
     seq: int
     rows: tuple[OutcomeRow, ...]
     source: str
-    key_id: str
+
+    def body(self) -> bytes:
+        """Return the body that records them."""
+        return outcomes_body(self.rows, source=self.source)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class State:
-    """Everything that governs, at the size that is kept; records in order of creation."""
+    """Everything that governs, at the size that is kept; records in order of creation.
+
+    Blobs are digest, media type and size.
+    """
 
     records: tuple[Record, ...]
     credentials: Mapping[str, Credential]
     secrets: Mapping[str, tuple[str, int]]
-    blobs: tuple[str, ...]
+    blobs: tuple[tuple[str, str, int], ...]
     outcomes: tuple[OutcomeEntry, ...]
 
     def find(self, table: str, **equals: Value) -> list[Record]:
@@ -79,12 +85,13 @@ def read_state(engine: Engine, home: Home, keys: KeyStore, *, size: int) -> Stat
             for row in rows:
                 _check_facts(row["seq"], row["env"], row["facts"], row["facts_salt"])
                 counted.add(row, folded, home)
+        counted.carried.finish()
         folded.verify_signatures(home.signature_key().public_key())
         return State(
             records=_records(folded),
             credentials=_credentials(connection, counted),
             secrets=_secrets(connection, counted, folded),
-            blobs=tuple(counted.blobs),
+            blobs=tuple((digest, *told[:2]) for digest, told in counted.blobs.items()),
             outcomes=tuple(_outcomes(connection, home.origin, keys, size)),
         )
 
@@ -170,15 +177,13 @@ def _outcomes(
                 told = canonical.loads(body)
             except (BodyUnreadable, KeyDestroyed, KeyUnknown, NotCanonical) as error:
                 raise _unreadable(row["seq"]) from error
-            entry = _told(row["seq"], told, row["key_id"])
-            if committed != decode_entry(row["env"]).body_c or body != outcomes_body(
-                entry.rows, source=entry.source
-            ):
+            entry = _told(row["seq"], told)
+            if committed != decode_entry(row["env"]).body_c or body != entry.body():
                 raise _unreadable(row["seq"])
             yield entry
 
 
-def _told(seq: int, told: canonical.Json, key_id: str) -> OutcomeEntry:
+def _told(seq: int, told: canonical.Json) -> OutcomeEntry:
     match told:
         case {"outcomes": list(listed), "source": str(source)}:
             rows = []
@@ -193,7 +198,7 @@ def _told(seq: int, told: canonical.Json, key_id: str) -> OutcomeEntry:
                         )  # fmt: skip
                     case _:
                         raise _unreadable(seq)
-            return OutcomeEntry(seq=seq, rows=tuple(rows), source=source, key_id=key_id)
+            return OutcomeEntry(seq=seq, rows=tuple(rows), source=source)
     raise _unreadable(seq)
 
 
@@ -201,7 +206,8 @@ def _unreadable(seq: int) -> LedgerTampered:
     return LedgerTampered("the body of its outcomes is not what it was", sequence=seq)
 
 
-def batches_of(state: State, entry: OutcomeEntry) -> list[OutcomeBatch]:
-    """Return the batch records that an entry of outcomes made."""
-    named = {row.batch for row in entry.rows}
-    return [one for one in state.records if isinstance(one, OutcomeBatch) and one.id in named]
+def batches_of(state: State) -> list[list[OutcomeBatch]]:
+    """Return the batch records that each entry of outcomes made, in the order of the entries."""
+    batches = {one.id: one for one in state.records if isinstance(one, OutcomeBatch)}
+    named = [dict.fromkeys(row.batch for row in entry.rows) for entry in state.outcomes]
+    return [[batches[batch] for batch in each if batch in batches] for each in named]

@@ -4,6 +4,7 @@
                  behind        its storage lost what a witness saw: `lost` is that range
                  compromised   its log key may sign for a stranger: `lost` is all behind the last
                                size that a quorum of its witnesses cosigned
+    carried      the digest of the state that the entries behind the first one carry over
     checkpoint   the predecessor's note of size `kept`, with the cosignatures that there are
     seen         behind: the note that the witness showed, which proves that entries are lost
 
@@ -38,8 +39,8 @@ CONFIRM: Final = frozenset({Role.REVIEWER, Role.REGULATORY})
 _MEANINGS: Final = (SignatureMeaning.RESPONSIBLE, SignatureMeaning.APPROVED)
 _NAMES: Final = frozenset(
     {
-        "checkpoint", "kept", "lost", "mode", "origin", "policy", "reason", "seen", "successor",
-        "successor_vkey", "vkeys",
+        "carried", "checkpoint", "kept", "lost", "mode", "origin", "policy", "reason", "seen",
+        "successor", "successor_vkey", "vkeys",
     }
 )  # fmt: skip
 
@@ -55,8 +56,12 @@ class Signatory:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Succession:
-    """A verified statement: which log this one succeeds, and what of it is lost."""
+    """A verified statement: which log this one succeeds, and what of it is lost.
 
+    `carried` is the digest of the state that it goes on with.
+    """
+
+    carried: str
     mode: str
     origin: str
     kept: int
@@ -139,6 +144,7 @@ def _verified(facts: Mapping[str, Json], key: Ed25519PublicKey) -> Succession:
         case {
             "origin": str(origin), "mode": str(mode), "kept": int(kept), "reason": str(reason),
             "checkpoint": str(checkpoint), "policy": str(policy_text), "vkeys": list(vkeys),
+            "carried": str(carried),
         } if kept >= 1 and origin != facts.get("origin"):  # fmt: skip
             policy = Policy.parse(policy_text.encode())
             keys = [VerifierKey.parse(text) for text in vkeys if isinstance(text, str)]
@@ -150,6 +156,7 @@ def _verified(facts: Mapping[str, Json], key: Ed25519PublicKey) -> Succession:
         raise _wrong("names another size than its checkpoint")
     lost = _lost(stated, mode, policy, final, known)
     return Succession(
+        carried=carried,
         mode=mode,
         origin=origin,
         kept=kept,

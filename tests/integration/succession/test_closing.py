@@ -27,7 +27,7 @@ from tests.integration.succession.ending import (
     request,
     signing,
 )
-from tests.support.small_deployment import MODEL, Small, cheap_passwords, password_of
+from tests.support.small_deployment import MODEL, SITE, Small, cheap_passwords, password_of
 
 pytestmark = pytest.mark.requirement("P3")
 
@@ -95,15 +95,19 @@ def test_both_logs_name_each_other(old: Path, tmp_path: Path) -> None:
         assert last.facts["signed_by"] == ["ada", "rea"]
 
 
-def test_a_closed_log_takes_no_entry_and_says_so(old: Path, tmp_path: Path) -> None:
+def test_a_closed_log_takes_no_act_of_governance_and_says_so(old: Path, tmp_path: Path) -> None:
     close(old, tmp_path / "next")
     with reopened(old) as home:
+        sam = home.actor("sam")
         size = home.size()
         with pytest.raises(LogClosed) as refused:
-            home.actor("ada")
+            home.as_actor(
+                sam, "hold.place", model=MODEL, scope=SITE, cause="safety.signal", reason="A report"
+            )
         assert (refused.value.code, refused.value.http_status) == ("ledger.closed", 503)
-        with pytest.raises(LogClosed):
-            home.deployment.pen.commit(lambda unit: unit.record(kind="test.added", actor="ada"))
+        for kind in ("test.added", "log.closed", "key.rotated"):
+            with pytest.raises(LogClosed):
+                home.deployment.pen.commit(lambda unit, k=kind: unit.record(kind=k, actor="ada"))
         assert home.size() == size
         home.deployment.ledger.verify()
     with pytest.raises(LogClosed):
@@ -194,7 +198,7 @@ def test_an_interrupted_close_goes_on(old: Path, tmp_path: Path, at: str) -> Non
     with reopened(tmp_path / "next") as home:
         assert home.deployment.home.origin == closed.origin
     with reopened(old) as home, pytest.raises(LogClosed):
-        home.actor("ada")
+        home.perform("ada", "person.disable", person="mo")
 
 
 def test_a_log_that_went_on_after_an_interruption_is_not_closed(old: Path, tmp_path: Path) -> None:
@@ -242,12 +246,12 @@ def test_clients_sign_in_with_the_secrets_that_they_had(tmp_path: Path) -> None:
         assert password_of("mo")
 
 
-def test_keys_of_a_later_epoch_open_in_the_successor(tmp_path: Path) -> None:
+def test_the_successor_has_a_key_store_of_its_own(tmp_path: Path) -> None:
     old = lived_in(tmp_path, lambda home: home.perform("ada", "keys.rotate_epoch"))
     close(old, tmp_path / "next")
     with reopened(tmp_path / "next") as home:
         home.deployment.rebuild()
-        assert home.perform("ada", "keys.rotate_epoch")["new"] == 3
+        assert home.perform("ada", "keys.rotate_epoch")["new"] == 2
         home.deployment.rebuild()
         home.deployment.ledger.verify()
     with reopened(tmp_path / "next") as home:

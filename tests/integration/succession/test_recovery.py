@@ -264,7 +264,7 @@ def test_the_statement_verifies_as_it_was_made(stated: Stated) -> None:
 OTHER: dict[str, Any] = {
     "origin": "example.org/other/audit/x", "kept": 3, "lost": [3, 9], "mode": "closed",
     "reason": 1, "seen": None, "successor": "other", "successor_vkey": "x", "vkeys": [],
-    "policy": "quorum none\n", "checkpoint": "x",
+    "policy": "quorum none\n", "checkpoint": "x", "carried": 1,
 }  # fmt: skip
 
 
