@@ -1,8 +1,7 @@
 """The ledger on PostgreSQL: batches beside one event a transaction, three processes beside one.
 
-    python -m tests.benchmarks.ledger_postgresql --out ledger-postgresql.json     some minutes
-    python -m tests.benchmarks.ledger_postgresql --short --out …                  half a minute
-    python -m tests.benchmarks.ledger_postgresql --render ledger-postgresql.json  into the page
+    python tests/benchmarks/bench_ledger_postgresql.py                        about two minutes
+    python tests/benchmarks/bench_ledger_postgresql.py --short --out x.json   numbers mean nothing
 
 Everything is counted at the caller: sealed, durable, signed, with its receipt. In each round every
 kind is measured in turn, ratios are taken within the round, the first round is dropped, and the
@@ -15,7 +14,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import platform
 import statistics
 import subprocess
 import sys
@@ -29,13 +27,15 @@ from typing import Any
 from governance.clock import SystemClock
 from governance.home import Home
 from governance.storage.open import Storage, create_home, open_storage
+from tests.benchmarks import published
+from tests.benchmarks.published import Result
 from tests.integration.storage.samples import answer
 from tests.support.postgresql import administer, own_server
 
-ROOT = Path(__file__).resolve().parents[2]
-PAGE = ROOT / "docs" / "performance.md"
-PUBLISHED = PAGE.with_name("performance") / "ledger-postgresql.json"
-BEGIN, END = "<!-- ledger-postgresql: generated", "<!-- /ledger-postgresql -->"
+NAME = "ledger-postgresql"
+PAGE = published.PAGE
+ROOT = PAGE.parents[1]
+PUBLISHED = published.RESULTS / f"{NAME}.json"
 
 IN_FLIGHT = 1024
 # Kind -> processes, answers in flight in each, and which kind its ratio is to.
@@ -99,7 +99,7 @@ def measured(root: Path, kind: str, seconds: float) -> dict[str, Any]:
     return {"kind": kind, "per_second": sum(rates), "by_process": [round(rate) for rate in rates]}
 
 
-def run(*, rounds: int, seconds: float) -> dict[str, Any]:
+def run(*, rounds: int, seconds: float) -> Result:
     """Measure every kind in every round over one growing log, and summarise."""
     with own_server() as server, tempfile.TemporaryDirectory(prefix="vigil-bench-") as folder:
         home = create_home(
@@ -123,10 +123,9 @@ def run(*, rounds: int, seconds: float) -> dict[str, Any]:
         "summary": [_summary(kind, kept) for kind in KINDS],
         "entries_verified": size,
         "machine": {
-            "processors": os.cpu_count(),
-            "python": platform.python_version(),
+            **published.machine(),
             "postgresql": version,
-            "flush_ms": round(statistics.median(flushes), 2),
+            "flush ms": round(statistics.median(flushes), 2),
         },
     }
 
@@ -163,7 +162,7 @@ def _flush_ms(folder: Path) -> float:
     return statistics.median(times)
 
 
-def table(result: dict[str, Any]) -> str:
+def table(result: Result) -> str:
     """Return the summary as a table for the page."""
     lines = [
         "| | ratio (range) | to | entries/s | slowest process's part of a fair share |",
@@ -174,41 +173,30 @@ def table(result: dict[str, Any]) -> str:
         f"| {row['to']} | {row['per_second']} | {row['slowest_share']:.2f} |"
         for row in result["summary"]
     ]
-    machine = ", ".join(
-        f"{name.replace('_', ' ')} {value}" for name, value in result["machine"].items()
-    )
-    return "\n".join([*lines, "", f"{machine}; {len(result['rounds']) - 1} rounds."])
+    return "\n".join([*lines, "", f"{len(result['rounds']) - 1} rounds."])
 
 
-def rendered(page: str, result: dict[str, Any]) -> str:
-    """Return the page with the table of `result` in its place."""
-    before, _, rest = page.partition(BEGIN)
-    head, _, rest = rest.partition("-->\n")
-    _, _, after = rest.partition(END)
-    return f"{before}{BEGIN}{head}-->\n{table(result)}\n{END}{after}"
+def rendered(page: str, result: Result) -> str:
+    """Return the page with the run's table between its marks."""
+    return published.rendered(page, NAME, table(result), result["machine"])
+
+
+def measure(short: bool) -> Result:
+    """Return the whole result."""
+    return run(rounds=1, seconds=0.3) if short else run(rounds=6, seconds=2.5)
 
 
 def main() -> None:
-    """Read the arguments and do what they say."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--out", type=Path)
-    parser.add_argument("--short", action="store_true")
-    parser.add_argument("--render", type=Path)
-    parser.add_argument("--work", type=Path)
-    parser.add_argument("--in-flight", type=int, default=1)
-    parser.add_argument("--seconds", type=float, default=3.0)
+    """Be one of the processes that are measured, or run the whole benchmark."""
+    if "--work" not in sys.argv:
+        published.command(NAME, measure=measure, table=table, described=__doc__)
+        return
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--work", type=Path, required=True)
+    parser.add_argument("--in-flight", type=int, required=True)
+    parser.add_argument("--seconds", type=float, required=True)
     given = parser.parse_args()
-    if given.work:
-        work(given.work, given.in_flight, given.seconds)
-        return
-    if given.render:
-        result = json.loads(given.render.read_text())
-        PAGE.write_text(rendered(PAGE.read_text(encoding="utf-8"), result), encoding="utf-8")
-        return
-    result = run(rounds=1 if given.short else 7, seconds=0.3 if given.short else given.seconds)
-    print(table(result))
-    if given.out:
-        given.out.write_text(json.dumps(result, indent=1) + "\n")
+    work(given.work, given.in_flight, given.seconds)
 
 
 if __name__ == "__main__":
