@@ -98,7 +98,7 @@ ERASURE: Final[Lifecycle[ErasureState, ErasureCommand, ErasureFacts]] = Lifecycl
             needs_signature=SignatureMeaning.APPROVED,
         ),
         (ErasureState.REQUESTED, ErasureCommand.REFUSE): Rule(
-            to=ErasureState.REFUSED, roles=_CONFIRMERS, guards=(reason_given,)
+            to=ErasureState.REFUSED, roles=_CONFIRMERS, guards=(not_the_author, reason_given)
         ),
     },
 )

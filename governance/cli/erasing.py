@@ -27,6 +27,11 @@ Erasure = Annotated[str, typer.Argument(help="The erasure, e.g. E-1.")]
 LegalHold = Annotated[str, typer.Argument(help="The legal hold, e.g. LH-1.")]
 
 
+def given(text: str) -> str:
+    """Return what was typed, or for - the next line of standard input: no process list shows it."""
+    return sys.stdin.readline().rstrip("\n") if text == "-" else text
+
+
 def register(app: typer.Typer) -> None:
     """Add the commands to the root."""
     app.command("erase")(erase)
@@ -40,19 +45,21 @@ def erase(
         str, typer.Argument(help="The identifier that callers send; - reads it from input.")
     ],
     basis: Annotated[str, typer.Option(help="A code, e.g. consent_withdrawn, objection.")],
-    reason: Annotated[str, typer.Option(help="Why, in a sentence; it is erased too.")],
+    reason: Annotated[
+        str, typer.Option(help="Why, in a sentence; it is erased too. - reads it from input.")
+    ],
     home: HomeOption = DEFAULT_HOME,
     server: ServerOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Ask that a person be erased; another person confirms it.
 
-    A shell keeps what is typed: give - and the identifier on standard input.
+    A shell keeps what is typed: give - for both, and on standard input the identifier in the first
+    line and the reason in the second.
 
-    Example: vigil erase - --basis objection --reason "Letter of 3 March" < subject.txt
+    Example: vigil erase - --basis objection --reason - < letter.txt
     """
-    named = sys.stdin.readline().rstrip("\n") if subject == "-" else subject
-    params = {"subject": named, "basis": basis, "reason": reason}
+    params = {"subject": given(subject), "basis": basis, "reason": given(reason)}
     show(perform(target(home, server), "erasure.request", params), as_json=as_json)
 
 
@@ -106,7 +113,7 @@ def confirm(
 @erasures.command("refuse")
 def refuse(
     erasure: Erasure,
-    reason: Annotated[str, typer.Option(help="Why, in a sentence.")],
+    reason: Annotated[str, typer.Option(help="Why, in a sentence; - reads it from input.")],
     home: HomeOption = DEFAULT_HOME,
     server: ServerOption = None,
     as_json: JsonOption = False,
@@ -115,7 +122,7 @@ def refuse(
 
     Example: vigil erasure refuse E-1 --reason "Retention of medical records applies"
     """
-    params = {"erasure": erasure, "reason": reason}
+    params = {"erasure": erasure, "reason": given(reason)}
     show(perform(target(home, server), "erasure.refuse", params), as_json=as_json)
 
 
@@ -133,7 +140,7 @@ def finish(
 @legal_holds.command("place")
 def place(
     cause: Annotated[str, typer.Option(help="A code, e.g. litigation.")],
-    reason: Annotated[str, typer.Option(help="Why, in a sentence.")],
+    reason: Annotated[str, typer.Option(help="Why, in a sentence; - reads it from input.")],
     subject: Annotated[
         str | None, typer.Option(help="One person's bodies; - reads the identifier from input.")
     ] = None,
@@ -147,13 +154,12 @@ def place(
 
     Example: vigil legal-hold place --model dosing --cause litigation --reason "Case 7"
     """
-    named = sys.stdin.readline().rstrip("\n") if subject == "-" else subject
     params = {
-        "subject": named,
+        "subject": None if subject is None else given(subject),
         "model": model,
         "everything": everything,
         "cause": cause,
-        "reason": reason,
+        "reason": given(reason),
     }
     show(perform(target(home, server), "legal_hold.place", params), as_json=as_json)
 
@@ -161,7 +167,7 @@ def place(
 @legal_holds.command("lift")
 def lift(
     legal_hold: LegalHold,
-    reason: Annotated[str, typer.Option(help="Why, in a sentence.")] = "",
+    reason: Annotated[str, typer.Option(help="Why, in a sentence; - reads it from input.")] = "",
     home: HomeOption = DEFAULT_HOME,
     server: ServerOption = None,
     as_json: JsonOption = False,
@@ -172,10 +178,25 @@ def lift(
     """
     params = {
         "legal_hold": legal_hold,
-        "reason": reason,
+        "reason": given(reason),
         "password": ask_password("Password, to sign"),
     }
     show(perform(target(home, server), "legal_hold.lift", params), as_json=as_json)
+
+
+@legal_holds.command("withdraw")
+def withdraw(
+    legal_hold: LegalHold,
+    home: HomeOption = DEFAULT_HOME,
+    server: ServerOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Take the first signature for lifting a legal hold back; two others may sign then.
+
+    Example: vigil legal-hold withdraw LH-1
+    """
+    params = {"legal_hold": legal_hold}
+    show(perform(target(home, server), "legal_hold.withdraw", params), as_json=as_json)
 
 
 @legal_holds.command("list")

@@ -76,6 +76,7 @@ PAGES: Final[tuple[tuple[str, str, Page], ...]] = (
     ("/erasures/{erasure}/decision", "POST", erasures.decide),
     ("/legal-holds/{hold}", "GET", erasures.legal_hold),
     ("/legal-holds/{hold}/lift", "POST", erasures.lift),
+    ("/legal-holds/{hold}/withdraw", "POST", erasures.withdraw),
     ("/console/charts/{digest}/{name}.svg", "GET", audits.chart),
 )
 # What a session alone may do, also that of somebody whose password is another's choice.

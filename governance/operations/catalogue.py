@@ -92,6 +92,7 @@ _ALL: Final[tuple[Operation[Any, Any], ...]] = (
     erasures.SHOW_ERASURE,
     legal_holds.PLACE_LEGAL_HOLD,
     legal_holds.LIFT_LEGAL_HOLD,
+    legal_holds.WITHDRAW_LIFT,
     legal_holds.LIST_LEGAL_HOLDS,
     rotate_epoch.ROTATE_EPOCH,
     evidence.LIST_EVIDENCE,

@@ -664,7 +664,7 @@ class Held:
 AFTER_CLOSING = {
     "key.epoch_rotated", "legal_hold.lift_signed", "legal_hold.lift_withdrawn",
     "legal_hold.lifted", "legal_hold.placed", "session.ended", "session.opened", "subject.erased",
-    "subject.erasure_refused", "subject.erasure_requested", "subject.erasure_withdrawn",
+    "subject.erasure_refused", "subject.erasure_requested",
     "trail.exported", "trail.overdue", "trail.review_opened", "trail.review_withdrawn",
     "trail.reviewed",
 }  # fmt: skip

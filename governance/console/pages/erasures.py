@@ -80,6 +80,15 @@ def lift(visit: Visit) -> Response:
     return RedirectResponse(f"/legal-holds/{name}", status_code=303)
 
 
+def withdraw(visit: Visit) -> Response:
+    """Take the first signature for lifting a legal hold back."""
+    name = visit.path("hold")
+    problem = _refused(visit, "legal_hold.withdraw", {"legal_hold": name})
+    if problem:
+        return legal_hold(visit, problem)
+    return RedirectResponse(f"/legal-holds/{name}", status_code=303)
+
+
 def _refused(
     visit: Visit, operation: str, sent: dict[str, Json] | dict[str, str]
 ) -> Problem | None:

@@ -52,6 +52,7 @@ KINDS: Final = {
     "subject.erased": "A person's data were erased; the commitments to them stand.",
     "legal_hold.placed": "Data must be kept: nothing under this hold may be erased.",
     "legal_hold.lift_signed": "A first person signed for lifting a legal hold.",
+    "legal_hold.lift_withdrawn": "A first signature for lifting a legal hold was taken back.",
     "legal_hold.lifted": "A legal hold was lifted.",
     "trail.review_opened": "A review of the ledger's entries by people was opened.",
     "trail.review_withdrawn": "A review of the ledger's entries was withdrawn.",

@@ -22,7 +22,6 @@ AFTER_CLOSING: Final = frozenset(
         "subject.erased",
         "subject.erasure_refused",
         "subject.erasure_requested",
-        "subject.erasure_withdrawn",
         "trail.exported",
         "trail.overdue",
         "trail.review_opened",

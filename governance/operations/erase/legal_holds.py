@@ -53,6 +53,12 @@ class LiftLegalHold(Request):
     password: SecretStr
 
 
+class WithdrawLift(Request):
+    """A legal hold whose first signature for lifting is to count no more."""
+
+    legal_hold: str
+
+
 class ListLegalHolds(Request):
     """Every legal hold."""
 
@@ -173,6 +179,25 @@ def lift_legal_hold(deployment: Deployment, actor: Actor, request: LiftLegalHold
     return deployment.pen.commit(write)
 
 
+def withdraw_lift(deployment: Deployment, actor: Actor, request: WithdrawLift) -> LegalHoldLine:
+    """Take the first signature for lifting back, one's own or another's: the hold stands again."""
+
+    def write(unit: Unit) -> LegalHoldLine:
+        hold = unit.require(LegalHold, request.legal_hold)
+        step = lifecycle.advance(
+            LEGAL_HOLD,
+            LegalHoldState(hold.state),
+            LegalHoldCommand.WITHDRAW_LIFT,
+            actor=rule_actor(actor, everywhere(deployment)),
+            facts=LegalHoldFacts(first_signer=hold.first_signer),
+        )
+        after = replace(hold, state=step.state.value, first_signer=None)
+        unit.record(kind="legal_hold.lift_withdrawn", actor=actor.person, replace=[(hold, after)])
+        return _line(unit, after)
+
+    return deployment.pen.commit(write)
+
+
 def list_legal_holds(deployment: Deployment, actor: Actor, _request: ListLegalHolds) -> LegalHolds:
     """List every legal hold, lifted ones too."""
     del actor
@@ -220,6 +245,13 @@ LIFT_LEGAL_HOLD = Operation(
     kinds=("legal_hold.lift_signed", "legal_hold.lifted"),
     run=lift_legal_hold,
     repeated="refused: the second signature must be another person's",
+)
+WITHDRAW_LIFT = Operation(
+    name="legal_hold.withdraw",
+    request=WithdrawLift,
+    kinds=("legal_hold.lift_withdrawn",),
+    run=withdraw_lift,
+    repeated="refused: no first signature stands",
 )
 LIST_LEGAL_HOLDS = Operation(
     name="legal_hold.list",

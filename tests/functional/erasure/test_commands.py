@@ -27,6 +27,7 @@ from tests.support.small_deployment import (
 pytestmark = pytest.mark.requirement("P13")
 
 GUIDE: Final = ROOT / "docs/guides/erase-a-subject.md"
+TYPED: Final = f"{SUBJECT}\nLetter of 3 March\n"
 BLOCK: Final = re.compile(r"```sh\n(.*?)```", re.DOTALL)
 # Whoever gives the command in the guide; lifting a legal hold takes two.
 WHO: Final = {
@@ -86,9 +87,12 @@ def test_the_guide_is_run_from_its_first_command_to_its_last(shell: Shell) -> No
             assert shell.run("cas", asked, typed=f"{OTHER}\n").exit_code == 0
         for person in WHO.get(" ".join(words[:2]), ["reg"]):
             assert shell.run(person, ["login", person]).exit_code == 0
-            done = shell.run(person, words, typed=f"{SUBJECT}\n" if words[0] == "erase" else "")
+            done = shell.run(person, words, typed=TYPED if words[0] == "erase" else "")
             assert done.exit_code == 0, (words, done.output, done.exception)
             assert SUBJECT not in done.output
+            if words[0] == "erase":
+                said = shell.run("reg", ["erasure", "show", "E-1", "--json"])
+                assert json.loads(said.output)["reason"] == "Letter of 3 March"
     assert sorted(path.name for path in (shell.home / "keys").glob("kek-*")) == ["kek-2.bin"]
 
 
@@ -100,7 +104,7 @@ def test_every_command_can_be_read_by_a_program(shell: Shell) -> None:
     assert (waiting["erasure"], waiting["state"], waiting["may"]) == (
         "E-1",
         "requested",
-        ["refuse"],
+        [],
     )
     erased = json.loads(shell.run("reg", ["erasure", "confirm", "E-1", "--json"]).output)
     assert erased["bodies"] == 2

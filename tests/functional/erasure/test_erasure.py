@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import orjson
 import pytest
 
-from change_control.errors import ChangeControlError
+from change_control.errors import ChangeControlError, FourEyes
 from governance.errors import GovernanceError
 from governance.ledger.core.erased import read_statement, statement_over
 from governance.ledger.core.policy import Policy
@@ -179,6 +180,28 @@ def test_attack_32_a_legal_hold_keeps_until_two_others_lift_it(asked: People, co
     assert (lifted["state"], lifted["stops"]) == ("lifted", [])
     assert asked.confirm()["bodies"] >= 3
     asked.verify()
+
+
+def test_whoever_signed_a_lift_and_then_asks_is_not_counted(asked: People) -> None:
+    """The first signature is looked at again when the second one lifts."""
+    small = asked.small
+    small.perform("sam", "legal_hold.place", subject=SUBJECT, cause="litigation", reason="Case 7")
+    lift: dict[str, Any] = {"legal_hold": "LH-1", "reason": "Case 7 is over"}
+    small.signed("cas", "legal_hold.lift", **lift)
+    asked.request()
+    with pytest.raises(FourEyes, match="cas, who signed first"):
+        small.signed("reg", "legal_hold.lift", **lift)
+    withdrawn = small.perform("rea", "legal_hold.withdraw", legal_hold="LH-1")
+    assert (withdrawn["state"], withdrawn["first_signer"]) == ("open", None)
+    small.signed("rea", "legal_hold.lift", **lift)
+    assert small.signed("reg", "legal_hold.lift", **lift)["state"] == "lifted"
+    asked.verify()
+
+
+def test_nobody_refuses_their_own_request(asked: People) -> None:
+    asked.request()
+    with pytest.raises(FourEyes):
+        asked.small.perform("cas", "erasure.refuse", erasure="E-1", reason="I was wrong")
 
 
 def test_a_legal_hold_on_somebody_else_keeps_nothing_here(asked: People) -> None:

@@ -164,6 +164,9 @@ SPOILERS: Final[dict[str, Spoiler]] = {
         error=errors.ReasonMissing, facts=(("reason_given", False),)
     ),
     "no_legal_hold": Spoiler(error=errors.LegalHoldOpen, facts=(("legal_holds", ("LH-1",)),)),
+    "first_signer_asked_for_nothing": Spoiler(
+        error=errors.FourEyes, facts=(("authors", frozenset({FIRST})),)
+    ),
     "retention_is_over": Spoiler(error=errors.RetentionRuns, facts=(("kept_until", "2031-01-01"),)),
     "its_subject_is_settled": Spoiler(error=errors.Blocked, facts=(("subject_settled", False),)),
 }

@@ -7,12 +7,14 @@ from typing import Any
 
 import pytest
 
+from governance.ledger.core.after_closing import AFTER_CLOSING
 from governance.ledger.core.checkpoint import Checkpoint, sign_checkpoint
 from governance.ledger.core.errors import LedgerTampered, NoteRejected
 from governance.ledger.core.log_keys import (
     KEY_RETIRED,
     KEY_ROTATED,
     LOG_CLOSED,
+    KeyFold,
     LogKeys,
     retirement_facts,
     rotation_facts,
@@ -147,6 +149,24 @@ def test_a_second_rotation_and_the_end_of_the_log() -> None:
     assert twice.in_force == (KEY_B, KEY_C)
     assert twice.after(20, LOG_CLOSED, {}).closed_seq == 20
     assert twice.after(20, "person.added", {}) == twice
+
+
+@pytest.mark.parametrize("kind", sorted(AFTER_CLOSING))
+def test_duties_to_persons_may_follow_the_end_of_a_log(kind: str) -> None:
+    assert RETIRED.after(20, LOG_CLOSED, {}).after(21, kind, {}).closed_seq == 20
+
+
+@pytest.mark.parametrize(
+    "kind", ["person.added", "role.granted", "inference.answered", LOG_CLOSED, KEY_ROTATED]
+)
+def test_nothing_else_may_follow_the_end_of_a_log(kind: str) -> None:
+    closed = RETIRED.after(20, LOG_CLOSED, {})
+    with pytest.raises(LedgerTampered, match="closed the log"):
+        closed.after(21, kind, rotation(21, old=B, new=C))
+    fold = KeyFold(ORIGIN)
+    fold.keys = closed
+    with pytest.raises(LedgerTampered, match="closed the log"):
+        fold.add(21, kind, b"{}")
 
 
 @pytest.mark.parametrize("vkeys", [None, [], "x", ["x"], [KEY_A.text(), 1], [7]])

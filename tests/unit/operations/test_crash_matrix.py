@@ -129,6 +129,12 @@ def legal_hold(home: Small) -> Params:
     }  # fmt: skip
 
 
+def signed_legal_hold(home: Small) -> Params:
+    sent = legal_hold(home)
+    home.perform("rea", "legal_hold.lift", **sent)
+    return {"legal_hold": sent["legal_hold"]}
+
+
 def revoked_administrator(home: Small, params: Params) -> None:
     """Whoever was to rotate is no administrator any more."""
     home.perform(ADMINISTRATOR, "role.grant", person="aud", role="administrator", scope=EVERYWHERE)
@@ -315,6 +321,9 @@ CASES: dict[str, Case] = {
     ),
     "legal_hold.lift": Case(
         who="rea", params=legal_hold, stale=again("rea", "legal_hold.lift"),
+    ),
+    "legal_hold.withdraw": Case(
+        who="sam", params=signed_legal_hold, stale=again("sam", "legal_hold.withdraw"),
     ),
     "keys.rotate_epoch": Case(who="ada", params=given(), stale=revoked_administrator),
     "hold.lift": Case(who="rea", params=hold, stale=again("rea", "hold.lift")),
