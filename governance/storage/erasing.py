@@ -58,6 +58,11 @@ _SAYING: Final = {
     "postgresql": text("SELECT seq FROM entry WHERE position(:needle IN env) > 0"),
 }
 _SWEPT: Final = "VACUUM body, observation, idempotency"
+_TABLES: Final = 3
+_LAST_SWEPT: Final = (
+    "SELECT (extract(epoch FROM last_vacuum) * 1000000)::bigint FROM pg_stat_user_tables "
+    "WHERE schemaname = current_schema() AND relname IN ('body', 'observation', 'idempotency')"
+)
 _EMPTIED: Final = {
     "nonce": None,
     "ciphertext": None,
@@ -67,7 +72,7 @@ _EMPTIED: Final = {
 
 
 class ResidueLeft(GovernanceError):
-    """The erasure stands, and a long read keeps old pages in the database's log."""
+    """The erasure stands, and old pages are left: a long read, or a right, is in the way."""
 
     code = "erasure.residue"
     http_status = 503
@@ -295,15 +300,47 @@ def _sweep(connection: Connection) -> None:
     if connection.dialect.name == "postgresql":
         driver = connection.connection.driver_connection
         assert driver is not None
+        skipped: list[object] = []
         driver.autocommit = True
+        driver.add_notice_handler(skipped.append)
         try:
             run(connection, _SWEPT)
         finally:
+            driver.remove_notice_handler(skipped.append)
             driver.autocommit = False
+        if skipped and not _swept_by_owner(connection):
+            raise ResidueLeft(
+                "the person is erased, and this database's role may not sweep the tables",
+                next_step=f"The owner of the database runs `{_SWEPT};`, then "
+                "`vigil erasure finish`. From PostgreSQL 17 on `vigil db roles --apply` lets the "
+                "server do it.",
+            )
         return
     _empty_log(connection)
     run(connection, "VACUUM")
     _empty_log(connection)
+
+
+def _swept_by_owner(connection: Connection) -> bool:
+    """Return whether each table was swept since the last erasure that owes it.
+
+    PostgreSQL passes over a table that a role may not sweep, with a notice and no error.
+    """
+    with connection.begin():
+        found = run(connection, _LAST_SWEPT).fetchall()
+        since_us = _owed_since(connection)
+    return len(found) == _TABLES and all(
+        last_us is not None and last_us > since_us for (last_us,) in found
+    )
+
+
+def _owed_since(connection: Connection) -> int:
+    query = (
+        select(_ENTRY.c.env)
+        .select_from(_RESIDUE.join(_ENTRY, _ENTRY.c.seq == _RESIDUE.c.seq))
+        .order_by(_RESIDUE.c.seq.desc())
+    )
+    return decode_entry(connection.execute(query.limit(1)).scalar_one()).t_us
 
 
 def _empty_log(connection: Connection) -> None:

@@ -53,8 +53,30 @@ WRITER: Final[Mapping[str, tuple[str, ...]]] = {
 SECRET: Final = frozenset({"credential", "client_secret", "session", "sign_in_failure"})
 # VACUUM after an erasure rewrites what still holds its bytes; PostgreSQL 17 lets it be granted.
 SWEPT: Final = ("body", "observation", "idempotency", "erased_answer", "erasure_residue")
+TOO_STRONG: Final = "a role of this name exists, and can sign in or has rights over the server"
 _SEQUENCES: Final = ("sign_in_failure_id_seq",)
 _FUNCTIONS: Final = ("vigil_append_only()",)
+# An existing role is taken as it is, so it must be no more than a name for rights.
+_REFUSE_STRONG: Final = (
+    "DO $$ BEGIN IF EXISTS (SELECT FROM pg_roles WHERE rolname IN ({roles}) AND (rolcanlogin "
+    "OR rolsuper OR rolcreaterole OR rolcreatedb OR rolreplication OR rolbypassrls)) THEN "
+    "RAISE insufficient_privilege USING MESSAGE = '" + TOO_STRONG + "'; END IF; END $$"
+)
+# To give tables to the owner one has to be able to become it. A superuser is; somebody with
+# CREATEROLE lends it to themselves for this transaction, and keeps it where they had it before.
+_LEND: Final = (
+    "DO $$ DECLARE newer boolean := current_setting('server_version_num')::int >= 160000; "
+    "able boolean := pg_has_role(CURRENT_USER, '{owner}', 'USAGE'); "
+    "BEGIN IF able AND newer THEN able := pg_has_role(CURRENT_USER, '{owner}', 'SET'); END IF; "
+    "IF NOT able AND newer THEN "
+    "EXECUTE 'GRANT {owner} TO CURRENT_USER WITH INHERIT TRUE, SET TRUE'; "
+    "ELSIF NOT able THEN EXECUTE 'GRANT {owner} TO CURRENT_USER'; END IF; "
+    "PERFORM set_config('vigil.lent', (NOT able)::text, true); END $$"
+)
+_RETURN: Final = (
+    "DO $$ BEGIN IF current_setting('vigil.lent')::boolean THEN "
+    "EXECUTE 'REVOKE {owner} FROM CURRENT_USER'; END IF; END $$"
+)
 _PREFIX: Final = re.compile(r"[a-z_][a-z0-9_]{0,40}", re.ASCII)
 
 
@@ -96,6 +118,8 @@ def statements(roles: Roles, *, database: str) -> Iterator[str]:
             f"DO $$ BEGIN CREATE ROLE {role} NOLOGIN; "
             "EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL; END $$"
         )
+    yield _REFUSE_STRONG.format(roles=", ".join(f"'{role}'" for role in (owner, writer, reader)))
+    yield _LEND.format(owner=owner)
     name = database.replace('"', '""')
     yield f'REVOKE ALL ON DATABASE "{name}" FROM PUBLIC'
     yield f'GRANT CONNECT ON DATABASE "{name}" TO {owner}, {writer}, {reader}'
@@ -116,16 +140,19 @@ def statements(roles: Roles, *, database: str) -> Iterator[str]:
         yield f"GRANT USAGE ON SEQUENCE {sequence} TO {writer}"
     for function in _FUNCTIONS:
         yield f"ALTER FUNCTION {function} OWNER TO {owner}"
+    yield _RETURN.format(owner=owner)
 
 
 def apply(engine: Engine, roles: Roles) -> list[str]:
-    """Run the statements in one transaction, the head lock first; return them."""
+    """Run the statements in one transaction, the head lock before any table's; return them."""
     with engine.begin() as connection:
         row = run(connection, "SELECT current_database()").fetchone()
         made = list(statements(roles, database="" if row is None else str(row[0])))
-        run(connection, "SELECT id FROM log_head WHERE id = 1 FOR UPDATE").fetchone()
+        lent = _LEND.format(owner=roles.owner)
         for statement in made:
             connection.exec_driver_sql(statement)
+            if statement == lent:  # who does not own the tables may lock the head from here on
+                run(connection, "SELECT id FROM log_head WHERE id = 1 FOR UPDATE").fetchone()
     return made
 
 

@@ -52,7 +52,8 @@ def database_roles(
 ) -> dict[str, Any]:
     """Return the SQL of owner, writer and reader; run it as well where `applied`.
 
-    Raises NoRoles on SQLite and RolesRefused where the address may not make roles.
+    Raises NoRoles on SQLite, and RolesRefused where the address may not make roles or one of them
+    exists and can sign in.
     """
     home = Home.open(root)
     if home.is_sqlite:
@@ -68,6 +69,12 @@ def database_roles(
         else:
             made = list(roles.statements(known, database=str(engine.url.database)))
     except ProgrammingError as error:
+        if roles.TOO_STRONG in str(error.orig):
+            raise RolesRefused(
+                roles.TOO_STRONG,
+                next_step="Choose another --prefix, or take LOGIN and the other rights from the "
+                "roles: nobody signs in as one of them.",
+            ) from error
         raise RolesRefused(
             "the database did not let this role make the roles",
             next_step="Give the address of a role that owns the tables and may create roles.",

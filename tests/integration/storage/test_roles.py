@@ -12,18 +12,22 @@ import pytest
 from sqlalchemy.exc import DBAPIError, ProgrammingError
 
 from governance.errors import InvalidInput
+from governance.ledger.store.keys import KeyDestroyed
 from governance.ledger.store.tables import Row
 from governance.operations.admin.schema import NoRoles, RolesRefused, database_roles
-from governance.storage import roles
+from governance.storage import erasing, roles
 from governance.storage.cosignatures import put_cosignatures
 from governance.storage.engine import writer_engine
-from governance.storage.open import open_storage
+from governance.storage.erasing import ResidueLeft
+from governance.storage.open import create_home, open_storage
 from governance.storage.schema import APPEND_ONLY
 from tests.integration.storage.samples import PERSON, answer
-from tests.support.postgresql import owned
+from tests.integration.storage.test_erasing import erase
+from tests.support.postgresql import administer, database_in, new_name, owned
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from sqlalchemy import Engine
 
@@ -154,6 +158,74 @@ def test_the_writer_may_sweep_after_an_erasure(writer: Engine) -> None:
         assert not told
         connection.exec_driver_sql("VACUUM entry")
         assert told
+
+
+@pytest.mark.postgres
+@pytest.mark.requirement("P13")
+def test_a_sweep_that_was_passed_over_is_owed_until_the_owner_has_done_it(
+    filled: Home, clock: FixedClock, owner: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As on every PostgreSQL before 17, where the right cannot be granted."""
+    with owner.begin() as connection:
+        for table in roles.SWEPT:
+            connection.exec_driver_sql(f"REVOKE MAINTAIN ON {table} FROM vigil_writer")
+    with open_storage(filled, clock=clock) as storage:
+        key_id = storage.keys.subject_key(organisation="acme", subject="1")
+        erase(storage, key_id)
+        for _attempt in range(2):
+            with pytest.raises(ResidueLeft, match="may not sweep") as left:
+                storage.finish_erasures()
+        assert "VACUUM body, observation, idempotency" in left.value.next_step
+        with pytest.raises(KeyDestroyed):
+            storage.keys.get(key_id)
+        with owner.execution_options(isolation_level="AUTOCOMMIT").connect() as connection:
+            connection.exec_driver_sql("VACUUM body, observation, idempotency")
+        monkeypatch.setattr(erasing, "_owed_since", lambda _connection: 0)  # not the test's clock
+        assert storage.finish_erasures()
+        assert not storage.finish_erasures()
+
+
+@pytest.mark.postgres
+def test_an_owner_who_may_create_roles_makes_them_and_keeps_none(
+    postgresql: str, tmp_path: Path, clock: FixedClock
+) -> None:
+    """Nobody of the server is asked, also not on PostgreSQL 16 and newer."""
+    name = new_name()
+    administer(
+        postgresql,
+        f"CREATE ROLE {name} LOGIN CREATEROLE",
+        f"CREATE DATABASE {name} OWNER {name}",
+    )
+    administer(database_in(postgresql, name), f"GRANT ALL ON SCHEMA public TO {name}")
+    home = create_home(
+        tmp_path / "home",
+        organisation="acme",
+        deployment="x",
+        clock=clock,
+        database=database_in(postgresql, name, user=name),
+    )
+    prefix = f"r{name[-8:]}"
+    for _again in range(2):
+        database_roles(home.root, prefix=prefix, applied=True)
+    rows = administer(
+        database_in(postgresql, name),
+        f"SELECT tableowner, pg_has_role('{name}', tableowner, 'USAGE') FROM pg_tables "
+        "WHERE tablename = 'entry'",
+    )
+    assert [tuple(row) for row in rows] == [(f"{prefix}_owner", False)]
+
+
+@pytest.mark.postgres
+@pytest.mark.parametrize("right", ["LOGIN", "SUPERUSER", "CREATEROLE", "BYPASSRLS"])
+def test_a_role_that_is_more_than_a_name_for_rights_is_refused(
+    filled: Home, postgresql: str, right: str
+) -> None:
+    administer(postgresql, f"CREATE ROLE strong_{right.lower()}_writer {right}")
+    with pytest.raises(RolesRefused, match="can sign in") as refused:
+        database_roles(
+            filled.root, prefix=f"strong_{right.lower()}", address=str(owned(filled)), applied=True
+        )
+    assert "--prefix" in refused.value.next_step
 
 
 @pytest.mark.postgres
