@@ -65,9 +65,15 @@ class StoredAnchors:
 
         None without a quorum in the policy: then nobody outside has to have seen the log.
         """
+        return self.above(connection, 0, first=False)
+
+    def above(self, connection: Connection, floor: int, *, first: bool) -> Anchor | None:
+        """Return the smallest or the largest checkpoint above `floor` with a quorum; see `largest`."""
         if self.policy.quorum is None:
             return None
-        with streamed(connection, self._rows().order_by(_COSIGNATURE.c.size.desc())) as rows:
+        place = _COSIGNATURE.c.size
+        query = self._rows().where(place > floor).order_by(place if first else place.desc())
+        with streamed(connection, query) as rows:
             for size, note in self._notes(rows):
                 opened = self._checked(size, note)
                 if self.policy.satisfied(_cosigners(opened)):

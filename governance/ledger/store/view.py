@@ -256,6 +256,12 @@ class LedgerView:
         with self._connect() as connection:
             return self._anchors().largest(connection)
 
+    def anchor_under(self, policy: Policy, *, above: int, first: bool) -> Anchor | None:
+        """Return the first or the last stored checkpoint above a size with the policy's quorum."""
+        judged = StoredAnchors(keys=self.log_keys, policy=policy, tree=self._live.tree)
+        with self._connect() as connection:
+            return judged.above(connection, above, first=first)
+
     def cosigned_sizes(self) -> dict[str, int]:
         """Return the largest size that each witness cosigned, by `anchors.witness_id`."""
         with self._connect() as connection:

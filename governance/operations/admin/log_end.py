@@ -10,12 +10,11 @@ from governance.errors import Conflict, NotFound
 from governance.home import Home
 from governance.ledger.core.log_keys import LogKeys
 from governance.ledger.core.merkle import Tree
-from governance.ledger.core.note import with_lines
-from governance.ledger.core.policy import Policy
 from governance.ledger.core.witness import SeenCheckpoint
 from governance.ledger.store.checkpoints import StoredCheckpoints
 from governance.ledger.store.view import LedgerView
 from governance.ledger.store.witnesses import compare
+from governance.operations.admin.last_witnessed import last_witnessed
 from governance.storage.engine import reader_engine
 from governance.storage.succession.build import new_key
 from governance.storage.succession.statement import BEHIND, CLOSED, COMPROMISED
@@ -103,53 +102,26 @@ def behind(ledger: LedgerView, seen: list[Asked]) -> End:
 
 
 def at_last_witnessed(ledger: LedgerView, seen: list[Asked]) -> End:
-    """Return the end of a log whose key was stolen: what a quorum cosigned, stored or shown now."""
-    policy, tree = ledger.policy, ledger.tree
-    anchor = ledger.stored_anchor()
-    notes = [] if anchor is None else [(anchor.size, anchor.note)]
-    notes += _shown_together(ledger, policy, seen)
-    if not notes:
+    """Return the end of a log whose key was stolen: what a quorum cosigned, stored or shown now.
+
+    Whose quorum that is follows from what a quorum cosigned before (`last_witnessed`).
+    """
+    last = last_witnessed(ledger, seen)
+    if last is None:
         raise NothingWitnessed(
             "no size of this log was cosigned by a quorum of its witnesses",
             next_step="Without that nobody can tell its entries from a thief's. Where you vouch "
             "for all of them, close it as planned: `vigil ledger close`.",
         )
-    kept, note = max(notes)
-    end = max([tree.size, kept, *(last.size for _one, last in seen if last is not None)])
+    ends = [shown.size for _one, shown in seen if shown is not None]
     return End(
         mode=COMPROMISED,
-        kept=kept,
-        checkpoint=note.decode(),
+        kept=last.size,
+        checkpoint=last.note.decode(),
         keys=ledger.log_keys,
-        policy=ledger.policy_text,
-        lost=(kept, end),
+        policy=last.policy,
+        lost=(last.size, max([ledger.tree.size, last.size, *ends])),
     )
-
-
-def _shown_together(
-    ledger: LedgerView, policy: Policy, seen: list[Asked]
-) -> list[tuple[int, bytes]]:
-    """Join what witnesses show of one size that the storage leads to; keep where a quorum does."""
-    if policy.quorum is None:
-        return []
-    found = []
-    for size in {last.size for _one, last in seen if last is not None}:
-        if not 0 < size <= ledger.tree.size:
-            continue
-        alike = [
-            (one, last)
-            for one, last in seen
-            if last is not None and last.size == size and last.root == ledger.tree.root(size)
-        ]
-        if policy.satisfied(one.key for one, _last in alike):
-            first, *others = (last.checkpoint.note for _one, last in alike)
-            lines = [line for note in others for line in _lines(note) if line not in first.decode()]
-            found.append((size, with_lines(first, dict.fromkeys(lines))))
-    return found
-
-
-def _lines(note: bytes) -> list[str]:
-    return note.decode().rpartition("\n\n")[2].splitlines(keepends=True)
 
 
 def _cosigned_note(home: Home, size: int) -> str | None:

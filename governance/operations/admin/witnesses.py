@@ -14,7 +14,7 @@ from change_control.scope import Scope
 from governance.adapters.witness_client import HttpWitness
 from governance.deployment import Deployment
 from governance.home import Home
-from governance.ledger.core.policy import with_log_keys
+from governance.ledger.core.policy import Policy, with_log_keys
 from governance.operations.actor import Actor
 from governance.operations.operation import Operation, Request, Result
 from governance.storage.trust import CHANGED_FROM, CHANGED_TO, POLICY_CHANGED
@@ -28,11 +28,16 @@ class ApplyWitnesses(Request):
 
 
 class AppliedPolicy(Result):
-    """The policy in force. `seq` is the entry that states it, None where nothing changed."""
+    """The policy in force. `seq` is the entry that states it, None where nothing changed.
+
+    `vouched_for` says whether a quorum of the witnesses before has cosigned the change, None where
+    there was no quorum. Until one has, a recovery from a stolen key goes back behind the change.
+    """
 
     changed: bool
     seq: int | None
     policy: str
+    vouched_for: bool | None = None
 
 
 class WitnessStatus(Request):
@@ -83,9 +88,21 @@ def apply_witnesses(
         )
         seq = recorded.seq
         home.write_policy(text)
+        # Those who vouched so far see the change: a recovery believes it only then (P3).
+        deployment.cosigner.round()
     anchor = deployment.ledger.use_policy(text)
     deployment.cosigner.configure(witnesses_in_force(home, deployment.ledger.policy, known), anchor)
-    return AppliedPolicy(changed=seq is not None, seq=seq, policy=text)
+    return AppliedPolicy(
+        changed=seq is not None, seq=seq, policy=text, vouched_for=_vouched(deployment, before, seq)
+    )
+
+
+def _vouched(deployment: Deployment, before: str, seq: int | None) -> bool | None:
+    """Whether a quorum of the policy before has cosigned the entry that changes it."""
+    policy = Policy.parse(before.encode())
+    if seq is None or policy.quorum is None:
+        return None
+    return deployment.ledger.anchor_under(policy, above=seq, first=True) is not None
 
 
 def witness_status(deployment: Deployment, actor: Actor, _request: WitnessStatus) -> WitnessStates:

@@ -133,6 +133,55 @@ def test_what_happened_after_the_last_witnessed_size_is_not_carried(
         assert home.perform("mo", "model.show", model=MODEL)
 
 
+def with_policy(outside: Outside, *names: str) -> Outside:
+    """Put other witnesses in force, as whoever holds the key and the database can."""
+    config = outside.home.root / "vigil.toml"
+    config.write_text(config.read_text().split("\n[[witness]]")[0] + "\n")
+    return Outside.of(Home.open(outside.home.root), outside.clock, *names)
+
+
+@pytest.mark.parametrize("rounds", [0, 2])
+def test_a_thiefs_own_witnesses_vouch_for_nothing(
+    outside: Outside, tmp_path: Path, rounds: int
+) -> None:
+    witnessed = later(outside)
+    outside.every(down=True)
+    thief = with_policy(outside, "mine")
+    for _ in range(rounds):
+        later(thief)
+    with thief.opened() as storage:
+        end = storage.ledger.head()[0]
+    begun = recover(thief, tmp_path / "next", request(reason="key_compromised"), compromised=True)
+    assert (begun.kept, begun.lost) == (witnessed, [witnessed, end])
+    assert verify_files(tmp_path / "next").succeeds is not None
+
+
+def test_a_change_of_witnesses_that_the_witnesses_before_cosigned_counts(
+    outside: Outside, tmp_path: Path
+) -> None:
+    later(outside)
+    policy, old = outside.home.policy_path.read_text(), outside.reach
+    config = outside.home.root / "vigil.toml"
+    config.write_text(config.read_text().split("\n[[witness]]")[0] + "\n")
+    with open_storage(outside.home, clock=outside.clock, reach=old) as storage:
+        changed = Outside.of(
+            Home.open(outside.home.root), outside.clock, "another", "third", apply=False
+        )
+        notes: dict[str, Any] = {"old": policy, "new": changed.home.configured_policy()}
+        storage.pen.commit(
+            lambda unit: unit.record(kind="ledger.policy_changed", actor="ada", notes=notes)
+        )
+        storage.cosigner.round()
+        covered = storage.ledger.head()[0]
+        changed.home.write_policy(str(notes["new"]))
+    seen_by_nobody = recover(changed, tmp_path / "first", compromised=True)
+    assert seen_by_nobody.kept == covered, "under the quorum before, up to the change"
+    (outside.home.root / "succeeded.by").unlink(missing_ok=True)
+    kept = later(changed)
+    later(changed, rounds=False)
+    assert recover(changed, tmp_path / "next", compromised=True).kept == kept
+
+
 def reopened_with(outside: Outside) -> Any:
     """Open the home as the product does, through the test's doors."""
     from contextlib import contextmanager
