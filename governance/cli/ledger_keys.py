@@ -65,20 +65,29 @@ def recover(
     compromised: Annotated[
         bool, typer.Option("--compromised", help="The log key is in strange hands.")
     ] = False,
+    key_lost: Annotated[
+        bool, typer.Option("--key-lost", help="The log key is gone, and no backup has it.")
+    ] = False,
     home: HomeOption = DEFAULT_HOME,
     as_json: JsonOption = False,
 ) -> None:
-    """Begin a successor of a log that is behind its witnesses, or whose key was stolen.
+    """Begin a successor of a log that is behind its witnesses, or whose key was stolen or lost.
 
-    Nothing is written into the old home. The first entry of the new one says what is lost, with the
-    witness's checkpoint as proof.
+    Into the old home only a mark is written, and it starts no more. The first entry of the new one
+    says what is lost, with the checkpoint that proves it.
 
     Example: vigil ledger recover next-home --administrator ada --second rea --home vigil-home
     """
     from governance.operations.admin.succession import recover_log
 
+    if compromised and key_lost:
+        raise typer.BadParameter("a key that was stolen and is lost too is --compromised")
     begun = recover_log(
-        home, new_home, _request(administrator, second, reason), compromised=compromised
+        home,
+        new_home,
+        _request(administrator, second, reason),
+        compromised=compromised,
+        key_lost=key_lost,
     )
     show(begun.model_dump(mode="json"), as_json=as_json)
 

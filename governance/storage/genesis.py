@@ -105,14 +105,6 @@ def check_genesis(facts: dict[str, Json], home: Home) -> Succession | None:
     return succession_of(facts, key=home.signature_key().public_key())
 
 
-def check_log_keys(keys: LogKeys, home: Home) -> None:
-    """Raise LedgerTampered where `keys/log.pem` is no key that the entries have in force."""
-    if VerifierKey.of(home.log_key(), name=home.origin) not in keys.in_force:
-        raise LedgerTampered(
-            "keys/log.pem is not the key that this entry has in force", sequence=keys.last_seq
-        )
-
-
 def check_policy(policy: Json, sequence: int, home: Home, keys: LogKeys) -> None:
     """Raise LedgerTampered where the file that verifiers pin is not what entry `sequence` says.
 

@@ -19,19 +19,23 @@ from typing import Final
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from governance.errors import GovernanceError
-from governance.home import Home, flush, load_key, pem_of, write_private
+from governance.home import Home, HomeInvalid, flush, load_key, pem_of, write_private
 from governance.ledger.core.checkpoint import Checkpoint, sign_checkpoint
+from governance.ledger.core.errors import LedgerTampered
 from governance.ledger.core.log_keys import LogKeys
 from governance.ledger.core.note import VerifierKey
 from governance.ledger.store.key_ring import KeyRing
-from governance.storage.genesis import check_log_keys
 from governance.storage.trust_moves import Trust
 
 LOG_KEY: Final = "log.pem"
+_NEXT: Final = (
+    "Restore the home's keys folder from its own backup; where the key is lost for good, begin a "
+    "successor with `vigil ledger recover NEW_HOME --key-lost`."
+)
 
 
 class LogKeyMissing(GovernanceError):
-    """The private key of a log key in force is not in the home, so nothing can be signed."""
+    """The private half of a log key in force is not in the home, so nothing can be signed."""
 
     code = "ledger.key_missing"
     http_status = 503
@@ -86,8 +90,31 @@ class LogSigner:
 
 
 def log_key_files(home: Home) -> Mapping[VerifierKey, Ed25519PrivateKey]:
-    """Return every log key in the home by its public half; raise HomeInvalid at an unreadable."""
+    """Return every log key in the home by its public half; raise LogKeyMissing at an unreadable."""
     return {key: private for _path, key, private in _files(home)}
+
+
+def lost_keys(keys: LogKeys, home: Home) -> list[VerifierKey]:
+    """Return the keys in force of which the home has no file that can be read."""
+    held = {key for _path, key, _private in _files(home, readable=True)}
+    return [key for key in keys.in_force if key not in held]
+
+
+def check_log_keys(keys: LogKeys, home: Home, *, needed: bool = True) -> None:
+    """Raise LedgerTampered where `keys/log.pem` is no key that the entries have in force.
+
+    Raises LogKeyMissing where it is not there; whoever only reads does not need it.
+    """
+    path = home.keys_dir / LOG_KEY
+    if not path.exists() and needed:
+        raise key_missing(keys.in_force[0])
+    first = next(_files(home, readable=not needed), None)
+    if first is None or first[0] != path:
+        return
+    if first[1] not in keys.in_force:
+        raise LedgerTampered(
+            "keys/log.pem is not the key that this entry has in force", sequence=keys.last_seq
+        )
 
 
 def prepare_key(home: Home) -> VerifierKey:
@@ -122,18 +149,24 @@ def settle_key_files(home: Home, keys: LogKeys) -> None:
 def key_missing(key: VerifierKey) -> LogKeyMissing:
     """Return the refusal of a home that lacks the key."""
     return LogKeyMissing(
-        f"the private key of {key.name}+{key.key_id.hex()} is not in keys/",
-        next_step="Restore the home's keys folder from its own backup; where the key is lost, "
-        "begin a successor with `vigil ledger recover`.",
+        f"the private key of {key.name}+{key.key_id.hex()} is not in keys/", next_step=_NEXT
     )
 
 
-def _files(home: Home) -> Iterator[tuple[Path, VerifierKey, Ed25519PrivateKey]]:
+def _files(
+    home: Home, *, readable: bool = False
+) -> Iterator[tuple[Path, VerifierKey, Ed25519PrivateKey]]:
     paths = [home.keys_dir / LOG_KEY, *sorted(home.keys_dir.glob("log-*.pem"))]
     for path in paths:
-        if path.exists():
+        if not path.exists():
+            continue
+        try:
             private = load_key(path)
-            yield path, VerifierKey.of(private, name=home.origin), private
+        except HomeInvalid as error:
+            if readable:
+                continue
+            raise LogKeyMissing(str(error), next_step=_NEXT) from error
+        yield path, VerifierKey.of(private, name=home.origin), private
 
 
 def _destroy(path: Path) -> None:

@@ -124,9 +124,9 @@ def open_storage(
     """Open the home for the length of the block, as its owner where the database is SQLite.
 
     On PostgreSQL several processes of one machine may have it open. Raises HomeOwned,
-    KeysNotShared, WrongRevision, SettingRefused, LedgerTampered, LedgerBehind where a witness saw
-    more of the log, WitnessUnreachable or StorageUnavailable; nothing is written then. `reach`
-    makes the way to a configured witness from its address.
+    HomeSucceeded, SuccessionPending, KeysNotShared, WrongRevision, SettingRefused, LedgerTampered,
+    LedgerBehind where a witness saw more of the log, WitnessUnreachable or StorageUnavailable;
+    nothing is written then. `reach` makes the way to a configured witness from its address.
     `check_rows` False leaves out the comparison of governed rows, for a start in a hurry.
     """
     require_begun(home)
@@ -143,6 +143,7 @@ def _opened(home: Home, *, clock: Clock, check_rows: bool, reach: Reach) -> Iter
     with ExitStack() as stack:
         seat = _seated(home, stack)
         engine, epoch = _checked_engine(home, stack)
+        require_begun(home)  # once more: who recovers marks the home, and only then moves the epoch
         keys = FileKeyStore(home.keys_dir)
         stack.callback(keys.close)
         ring = KeyRing(read_log_keys(engine, home.origin))
@@ -214,7 +215,8 @@ class Inspected:
 def inspect_storage(home: Home) -> Iterator[Inspected]:
     """Read the home for the length of the block, beside a server that owns it or without one.
 
-    Needs no lock and writes nothing. Raises WrongRevision, SettingRefused or LedgerTampered.
+    Needs no lock and no private key of the log, and writes nothing. Raises WrongRevision,
+    SettingRefused or LedgerTampered.
     """
     with ExitStack() as stack:
         if home.is_sqlite and not home.database_path.exists():
@@ -238,7 +240,7 @@ def inspect_storage(home: Home) -> Iterator[Inspected]:
         live.anchor(ledger.stored_anchor())
         yield Inspected(
             ledger=ledger,
-            rebuild=lambda: rebuild_check(engine, home=home, keys=keys),
+            rebuild=lambda: rebuild_check(engine, home=home, keys=keys, signs=False),
             count=lambda window: count_records(engine, window=window),
         )
 

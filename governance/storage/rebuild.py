@@ -36,8 +36,9 @@ from governance.storage import schema
 from governance.storage.bulk import SqlRow
 from governance.storage.carried import CarriedFold
 from governance.storage.chain import read_head
-from governance.storage.genesis import check_genesis, check_log_keys, check_policy
+from governance.storage.genesis import check_genesis, check_policy
 from governance.storage.key_history import NEEDLES, VKEYS
+from governance.storage.log_signer import check_log_keys
 from governance.storage.ports import OutcomeRow
 from governance.storage.private_tables import OutcomeTableRow
 from governance.storage.projection import (
@@ -121,11 +122,17 @@ class Folded:
 
 
 def rebuild_check(
-    engine: Engine, *, home: Home, keys: KeyStore, watch: Watch = UNWATCHED
+    engine: Engine,
+    *,
+    home: Home,
+    keys: KeyStore,
+    watch: Watch = UNWATCHED,
+    signs: bool = True,
 ) -> RebuildReport:
     """Compare every governed row with the facts; raise LedgerTampered naming the difference.
 
     The message names table, row, column and both values, `sequence` the entry that set it last.
+    `signs` False is for whoever only reads: the log's private key is not needed.
     """
     folded, counted = Folded(), Counted()
     with engine.connect() as connection, connection.begin():
@@ -149,7 +156,7 @@ def rebuild_check(
         _compare_head(connection, counted)
         folded.verify_signatures(home.signature_key().public_key())
         check_signatories(counted.succession, folded.rows)
-        check_log_keys(counted.log_keys(), home)
+        check_log_keys(counted.log_keys(), home, needed=signs)
         check_policy(*counted.policy, home, counted.log_keys())
         schema.check_triggers(connection)
     tables = {table: len(rows) for table, rows in folded.rows.items()}

@@ -12,8 +12,9 @@ A rotation is stated by both keys, a retirement by the one that remains:
     statement = canonical JSON of {"act": kind, "origin": …, "size": entry's number, …the vkeys}
 
 so an entry that somebody wrote without the keys gives no key any range. PAE is DSSE's. A stolen key
-that was retired signs nothing that anybody accepts: a checkpoint counts only under a key whose
-range holds its size (P3).
+that was retired signs nothing that a reader of the entries accepts: a checkpoint counts only under
+a key whose range holds its size (P3). A receipt shows no such entries: its reader has the policy,
+and goes on accepting a retired key until the new policy is pinned, unless a quorum is asked for.
 """
 
 from __future__ import annotations

@@ -68,7 +68,7 @@ class StoredAnchors:
         return self.above(connection, 0, first=False)
 
     def above(self, connection: Connection, floor: int, *, first: bool) -> Anchor | None:
-        """Return the smallest or the largest checkpoint above `floor` with a quorum; see `largest`."""
+        """Return the smallest or largest checkpoint above `floor` with a quorum; see `largest`."""
         if self.policy.quorum is None:
             return None
         place = _COSIGNATURE.c.size

@@ -165,6 +165,15 @@ class LedgerView:
         with self._connect() as connection:
             return connection.execute(query).scalar() is not None
 
+    def _is_destroyed(self, key_id: str) -> bool:
+        try:
+            self._keys.get(key_id)
+        except KeyDestroyed:
+            return True
+        except KeyUnknown:
+            return False
+        return False
+
     def receipt(self, event_id: str) -> bytes:
         """Return the receipt of an event under the best checkpoint that covers it; raise NotFound.
 
@@ -192,20 +201,23 @@ class LedgerView:
         """Return the proof of entry `seq` as a receipt would hold it; raise NoSuchProof."""
         return self._live.best_proof(seq)
 
-    def verify(self, *, watch: Watch = UNWATCHED) -> VerifiedLog:
+    def verify(
+        self, *, watch: Watch = UNWATCHED, destroyed: list[int] | None = None
+    ) -> VerifiedLog:
         """Check every entry, body and checkpoint; raise LedgerTampered naming the first fault.
 
         One snapshot is read once, in order. Bodies are decrypted and compared; a body without a
         key is accepted only where a later entry says that it was erased. Where somebody is erased
         meanwhile, the snapshot is no longer what is kept, and another one is read.
+        Where `destroyed` is given, bodies of keys that are known as destroyed are listed there.
         """
         while True:
             try:
-                return self._verify(watch)
+                return self._verify(watch, destroyed)
             except _ErasedMeanwhile:
                 continue
 
-    def _verify(self, watch: Watch) -> VerifiedLog:
+    def _verify(self, watch: Watch, destroyed: list[int] | None) -> VerifiedLog:
         newest = [self.log_keys.open(self._live.note)]
         in_file = largest_note(self._notes_path, keys=self.log_keys)
         if in_file is None:
@@ -217,6 +229,9 @@ class LedgerView:
                 watched = watch.rows("entries", found)
                 names = query.selected_columns.keys()
                 rows = _Rows(names, watched, self._open, self._is_erased)
+                if destroyed is not None:
+                    destroyed.clear()
+                    rows.tolerate(destroyed, self._is_destroyed)
                 verified = verify_log(
                     rows, origin=self.origin, checkpoints=newest, open_body=rows.open_body
                 )
@@ -357,6 +372,8 @@ class _Rows:
         self._opener = opener
         self._is_erased = is_erased
         self._row: Columns | None = None
+        self._destroyed: list[int] | None = None
+        self._is_destroyed: Callable[[str], bool] = lambda _key_id: False
 
     def __iter__(self) -> Iterator[StoredEntry]:
         for row in self._found:
@@ -370,7 +387,17 @@ class _Rows:
             else:
                 self._row = named = dict(zip(self._names, row, strict=True))
                 self._check_columns(named)
-                yield _stored(named)
+                yield self._without_lost(_stored(named), named)
+
+    def tolerate(self, destroyed: list[int], is_destroyed: Callable[[str], bool]) -> None:
+        """Take bodies of destroyed keys as erased, and list their entries in `destroyed`."""
+        self._destroyed, self._is_destroyed = destroyed, is_destroyed
+
+    def _without_lost(self, stored: StoredEntry, row: Columns) -> StoredEntry:
+        if self._destroyed is None or not stored.has_body or not self._is_destroyed(row["key_id"]):
+            return stored
+        self._destroyed.append(stored.seq)
+        return stored._replace(body_salt=None, has_body=False, body_erased=True)
 
     def open_body(self, stored: StoredEntry) -> bytes | None:
         """Return the plaintext (`core.verify.OpenBody`)."""

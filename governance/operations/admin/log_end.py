@@ -16,8 +16,15 @@ from governance.ledger.store.view import LedgerView
 from governance.ledger.store.witnesses import compare
 from governance.operations.admin.last_witnessed import last_witnessed
 from governance.storage.engine import reader_engine
+from governance.storage.log_signer import lost_keys
 from governance.storage.succession.build import new_key
-from governance.storage.succession.statement import BEHIND, CLOSED, COMPROMISED
+from governance.storage.succession.statement import (
+    BEHIND,
+    CLOSED,
+    COMPROMISED,
+    KEY_LOST,
+    runs,
+)
 from governance.storage.witnessing import Asked
 
 
@@ -32,11 +39,13 @@ class End:
     policy: str
     lost: tuple[int, int] | None = None
     seen: str | None = None
+    erased: tuple[int, ...] = ()
 
     def stated(self, home: Home, old: Home, reason: str) -> dict[str, Json]:
         """Return the statement that the two people sign."""
         return {
             "checkpoint": self.checkpoint,
+            "erased": runs(self.erased),
             "kept": self.kept,
             "lost": None if self.lost is None else list(self.lost),
             "mode": self.mode,
@@ -54,6 +63,12 @@ class NothingLost(Conflict):
     """No witness saw more than the home holds, so there is nothing to recover from."""
 
     code = "ledger.nothing_lost"
+
+
+class KeyNotLost(Conflict):
+    """The log's key is in the home, so the log can go on."""
+
+    code = "ledger.key_not_lost"
 
 
 class NothingWitnessed(Conflict):
@@ -75,6 +90,44 @@ def planned(deployment: Deployment) -> End:
     )
 
 
+def erased_since(ledger: LedgerView) -> tuple[int, ...]:
+    """Verify the log; return the entries whose bodies no key opens, because it was destroyed.
+
+    A storage from before an erasure still has them, and the key store knows better (P13). That they
+    were erased, and by whom, was said by an entry that is lost: so the statement lists them.
+    """
+    found: list[int] = []
+    ledger.verify(destroyed=found)
+    return tuple(found)
+
+
+def without_key(home: Home, ledger: LedgerView, seen: list[Asked]) -> End:
+    """Return the end of a log that nobody can sign any more: its last signed checkpoint.
+
+    Raises KeyNotLost where the home has its keys, and LedgerBehind where a witness saw more.
+    """
+    if not lost_keys(ledger.log_keys, home):
+        raise KeyNotLost(
+            "the home holds every key of the log that is in force",
+            next_step="Start it; or say --compromised where the key is in strange hands.",
+        )
+    for one, last in seen:
+        compare(one, last, ledger.tree)
+    kept, _root = ledger.head()
+    notes = [(kept, ledger.checkpoint())]
+    notes += [(last.size, last.checkpoint.note.decode()) for _one, last in seen if last is not None]
+    kept, note = max(notes, key=lambda one: one[0])
+    size = ledger.tree.size
+    return End(
+        mode=KEY_LOST,
+        kept=kept,
+        checkpoint=_cosigned_note(home, kept) or note,
+        keys=ledger.log_keys,
+        policy=ledger.policy_text,
+        lost=(kept, size) if size > kept else None,
+    )
+
+
 def behind(ledger: LedgerView, seen: list[Asked]) -> End:
     """Return the end of a storage that a witness is ahead of; raise LedgerBehind at a fork."""
     tree: Tree = ledger.tree
@@ -86,7 +139,7 @@ def behind(ledger: LedgerView, seen: list[Asked]) -> End:
         raise NothingLost(
             "no witness that answers has seen more than this home holds",
             next_step="Start it; or close it as planned with `vigil ledger close`; or say "
-            "--compromised where its log key is in strange hands.",
+            "--compromised where its log key is in strange hands, --key-lost where it is gone.",
         )
     shown: SeenCheckpoint = max((last for _one, last in ahead), key=lambda last: last.size)
     kept, _root = ledger.head()

@@ -2,16 +2,14 @@
 
 Either needs two people of the old home, an administrator and a reviewer or regulatory, who each
 give their password; what they sign stands in the successor's first entry. A planned close writes
-one last entry into the old log, which names the successor; a recovery writes nothing there, because
-what is there may not be the whole log, or its key may be in strange hands (docs/adr/0007).
+one last entry into the old log, which names the successor; a recovery writes none there, because
+what is there may not be the whole log, or its key may be in strange hands or gone (docs/adr/0007).
+Then a mark in the old home keeps it from going on.
 """
 
 from __future__ import annotations
 
-import fcntl
-import os
-from collections.abc import Iterator
-from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -25,9 +23,18 @@ from governance.adapters.witness_client import HttpWitness
 from governance.clock import Clock, SystemClock
 from governance.deployment import Deployment, open_deployment
 from governance.errors import Conflict, Forbidden
-from governance.home import Home, HomeOwned
+from governance.home import Home
+from governance.ledger.core.errors import LedgerTampered
 from governance.ledger.core.log_keys import LOG_CLOSED
-from governance.operations.admin.log_end import End, at_last_witnessed, behind, planned
+from governance.operations.admin.log_end import (
+    End,
+    at_last_witnessed,
+    behind,
+    erased_since,
+    planned,
+    without_key,
+)
+from governance.operations.admin.recovering import given_up
 from governance.operations.operation import Request, Result
 from governance.operations.signing import SignatureRefused
 from governance.registry.records import Person, RoleGrant
@@ -118,16 +125,18 @@ def recover_log(
     request: EndOfLog,
     *,
     compromised: bool = False,
+    key_lost: bool = False,
     clock: Clock | None = None,
     reach: Reach = HttpWitness,
 ) -> Succeeded:
-    """Begin a successor of a log that is behind its witnesses, or whose key is `compromised`.
+    """Begin a successor of a log that is behind its witnesses, or whose key is stolen or lost.
 
-    Nothing is written into the home at `root`. Raises NothingLost or NothingWitnessed where the
-    witnesses give no ground for it, and as `close_log` does.
+    Nothing is written into the home at `root` but the mark that it is succeeded. Raises
+    NothingLost, NothingWitnessed or KeyNotLost where there is no ground for it, HomeSucceeded where
+    there is a successor already, and as `close_log` does.
     """
-    old = Home.open(root)
-    with _unowned(old):
+    old, running = Home.open(root), clock or SystemClock()
+    with given_up(old, running) as old_home:
         known = configured_witnesses(old, reach)
         with inspect_storage(old) as inspected:
             ledger = inspected.ledger
@@ -135,11 +144,14 @@ def recover_log(
             if compromised:
                 end = at_last_witnessed(ledger, seen)
             else:
-                end = behind(ledger, seen)
-                ledger.verify()
+                end = without_key(old, ledger, seen) if key_lost else behind(ledger, seen)
+                end = replace(end, erased=erased_since(ledger))
                 inspected.rebuild()
+            size = ledger.tree.size
         state = _state_of(old, end.kept)
         people = _two(state, request, organisation=old.config.organisation)
+        if size > end.kept:
+            _require_still(old, size, people)
         home = _build(
             old,
             new,
@@ -147,8 +159,10 @@ def recover_log(
             state=state,
             people=people,
             reason=request.reason,
-            clock=clock or SystemClock(),
+            clock=running,
         )
+        old_home.made()
+        old_home.to(home.origin, _genesis(home)[0])
     return _succeeded(home, state)
 
 
@@ -169,6 +183,28 @@ def _two(state: State, request: EndOfLog, *, organisation: str) -> tuple[Signato
     )
 
 
+def _require_still(old: Home, size: int, people: tuple[Signatory, Signatory]) -> None:
+    """Raise Forbidden where one was disabled, or lost the role, behind the size that is kept.
+
+    What follows may be a stranger's, so where it does not fold it is held against nobody.
+    """
+    try:
+        now = _state_of(old, size)
+    except LedgerTampered:
+        return
+    everywhere = str(Scope(organisation=old.config.organisation, site="*"))
+    for who in people:
+        enabled = now.find("person", id=who.person, disabled=False)
+        held = now.find(
+            "role_grant", person=who.person, role=who.role, scope=everywhere, active=True
+        )
+        if not enabled or not held:
+            raise Forbidden(
+                f"{who.person} was disabled or lost the role {who.role} behind the kept entries",
+                next_step="Let somebody sign who had the role then and has it still.",
+            )
+
+
 def _signatory(state: State, signing: Signing, roles: set[str], scope: str) -> Signatory:
     credential = state.credentials.get(signing.person)
     hashed = None if credential is None else credential.password_hash
@@ -184,7 +220,7 @@ def _signatory(state: State, signing: Signing, roles: set[str], scope: str) -> S
         if isinstance(one, RoleGrant) and one.role in roles
     ]
     chosen_by_others = credential is not None and credential.must_change
-    if person.disabled or person.demonstration or chosen_by_others or not held:
+    if person.disabled or chosen_by_others or not held:
         raise Forbidden(
             f"{person.id} may not sign the end of a log: it needs an enabled person with a "
             f"password of their own and the role {' or '.join(sorted(roles))} over {scope}",
@@ -319,23 +355,3 @@ def _succeeded(home: Home, state: State) -> Succeeded:
             one.id for one in state.find("person") if one.id not in with_password
         ),
     )
-
-
-@contextmanager
-def _unowned(home: Home) -> Iterator[None]:
-    """Hold the home's lock without writing into it; raise HomeOwned where a process has it."""
-    if not home.is_sqlite or not home.lock_path.exists():
-        yield
-        return
-    descriptor = os.open(home.lock_path, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise HomeOwned(
-                "a process owns the old home",
-                next_step="Stop its server first: a log that ends is written by nobody.",
-            ) from None
-        yield
-    finally:
-        os.close(descriptor)

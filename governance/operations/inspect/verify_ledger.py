@@ -42,7 +42,8 @@ class ComparedWitness(Result):
 class Succeeds(Result):
     """The log before this one: which entries of it were kept, and what is lost.
 
-    `mode` is closed, behind (a witness saw more) or compromised (its key was stolen).
+    `mode` is closed, behind (a witness saw more), compromised (its key was stolen) or key_lost.
+    `erased` are runs of entries whose bodies were erased by one that is lost.
     """
 
     origin: str
@@ -50,6 +51,7 @@ class Succeeds(Result):
     reason: str
     kept: int
     lost: list[int] | None
+    erased: list[list[int]]
     signed_by: list[str]
 
 
@@ -113,7 +115,7 @@ def _succeeds(ledger: LedgerView) -> Succeeds | None:
     match facts.get(PREDECESSOR) if isinstance(facts, dict) else None:
         case {
             "origin": str(origin), "mode": str(mode), "reason": str(reason), "kept": int(kept),
-            "lost": lost,
+            "lost": lost, "erased": list(erased),
         }:  # fmt: skip
             signed = facts.get(SIGNED) if isinstance(facts, dict) else None
             return Succeeds(
@@ -122,6 +124,11 @@ def _succeeds(ledger: LedgerView) -> Succeeds | None:
                 reason=reason,
                 kept=kept,
                 lost=[n for n in lost if isinstance(n, int)] if isinstance(lost, list) else None,
+                erased=[
+                    [n for n in run if isinstance(n, int)]
+                    for run in erased
+                    if isinstance(run, list)
+                ],
                 signed_by=[
                     str(one["person"])
                     for one in (signed if isinstance(signed, list) else [])

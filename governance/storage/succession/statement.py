@@ -4,8 +4,12 @@
                  behind        its storage lost what a witness saw: `lost` is that range
                  compromised   its log key may sign for a stranger: `lost` is all behind the last
                                size that a quorum of its witnesses cosigned
+                 key_lost      its private key is gone: `lost` is what came behind the last
+                               checkpoint that it signed, if anything did
     carried      the digest of the state that the entries behind the first one carry over
     checkpoint   the predecessor's note of size `kept`, with the cosignatures that there are
+    erased       runs of entries whose bodies no key opens any more, although no entry that is kept
+                 says that they were erased: their keys were destroyed behind what is kept
     seen         behind: the note that the witness showed, which proves that entries are lost
 
 The statement stands in the facts as `predecessor`, its two electronic signatures as `signed`. Both
@@ -14,7 +18,7 @@ are verified whenever the first entry is, with the keys that they name and nothi
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -33,13 +37,15 @@ from governance.registry.esignature import SignatureRejected, Statement, sign, v
 PREDECESSOR: Final = "predecessor"
 SIGNED: Final = "signed"
 CLOSED, BEHIND, COMPROMISED = "closed", "behind", "compromised"
+KEY_LOST: Final = "key_lost"
 RECORD_TYPE: Final = "log_succession"
 BEGIN: Final = frozenset({Role.ADMINISTRATOR})
 CONFIRM: Final = frozenset({Role.REVIEWER, Role.REGULATORY})
 _MEANINGS: Final = (SignatureMeaning.RESPONSIBLE, SignatureMeaning.APPROVED)
 _NAMES: Final = frozenset(
     {
-        "carried", "checkpoint", "kept", "lost", "mode", "origin", "policy", "reason", "seen",
+        "carried", "checkpoint", "erased", "kept", "lost", "mode", "origin", "policy", "reason",
+        "seen",
         "successor", "successor_vkey", "vkeys",
     }
 )  # fmt: skip
@@ -154,6 +160,8 @@ def _verified(facts: Mapping[str, Json], key: Ed25519PublicKey) -> Succession:
             raise _wrong("has another form")
     if final.size != kept:
         raise _wrong("names another size than its checkpoint")
+    if stated["erased"] != runs(_listed(stated["erased"], kept)):
+        raise _wrong("lists erased bodies in no known form")
     lost = _lost(stated, mode, policy, final, known)
     return Succession(
         carried=carried,
@@ -166,6 +174,29 @@ def _verified(facts: Mapping[str, Json], key: Ed25519PublicKey) -> Succession:
     )
 
 
+def runs(numbers: Iterable[int]) -> list[Json]:
+    """Return ascending numbers as runs: [[first, last], …]."""
+    found: list[list[Json]] = []
+    last = None
+    for number in numbers:
+        if last is not None and number == last + 1:
+            found[-1][1] = number
+        else:
+            found.append([number, number])
+        last = number
+    return [*found]
+
+
+def _listed(stated: Json, kept: int) -> Iterator[int]:
+    """Yield the numbers of runs, and nothing behind the first that is not as `runs` makes it."""
+    for run in stated if isinstance(stated, list) else []:
+        match run:
+            case [int(first), int(last)] if 0 < first <= last < kept:
+                yield from range(first, last + 1)
+            case _:
+                return
+
+
 def _lost(
     stated: Mapping[str, Json],
     mode: str,
@@ -175,7 +206,7 @@ def _lost(
 ) -> tuple[int, int] | None:
     """Return the lost range, held against what proves it."""
     lost, seen = stated["lost"], stated["seen"]
-    if mode == CLOSED and lost is None and seen is None:
+    if mode in {CLOSED, KEY_LOST} and lost is None and seen is None:
         return None
     match lost:
         case [int(first), int(end)] if first == final.size and end >= first:
@@ -185,6 +216,8 @@ def _lost(
     if mode == COMPROMISED and seen is None:
         if policy.quorum is None or not policy.satisfied(_cosigners(final)):
             raise _wrong("rests on a checkpoint that no quorum of witnesses cosigned")
+        return first, end
+    if mode == KEY_LOST and seen is None and end > first:
         return first, end
     if mode == BEHIND and isinstance(seen, str):
         shown = open_checkpoint(seen.encode(), origin=final.origin, keys=known)

@@ -24,6 +24,7 @@ from governance.ledger.core.policy import Policy
 from governance.ledger.core.witness import encode_add_checkpoint, parse_cosignatures
 from governance.operations.admin.succession import recover_log
 from governance.operations.inspect.verify_files import verify_files
+from governance.storage.succession.pending import SUCCEEDED
 from governance.storage.succession.statement import PREDECESSOR
 from tests.functional.witness.parties import NAMES, Party, configure, served_witness
 from tests.integration.succession.ending import clock, contents, lived_in, reopened, request
@@ -116,7 +117,9 @@ def test_forks_of_a_stolen_key_gain_no_quorum_and_two_people_recover(
         assert "--compromised" in done.stdout
         asked = request(reason="key_compromised")
         begun = recover_log(home.root, tmp_path / "next", asked, compromised=True)
-        assert contents(home.root) == before
+        after = contents(home.root)
+        assert begun.origin in after.pop(SUCCEEDED).decode()
+        assert after == before
     assert (begun.mode, begun.kept) == ("compromised", kept)
     report = verify_files(tmp_path / "next")
     assert report.succeeds is not None

@@ -68,3 +68,9 @@ def test_the_commands_of_the_guide_work(tmp_path: Path) -> None:
     closed = vigil(tmp_path, close, who="ada", second="rea")
     assert closed["mode"] == "closed"
     assert (tmp_path / "next-home" / "vigil.toml").exists()
+    again = tmp_path / "again"
+    again.mkdir()
+    (tmp_path / "next-home").rename(again / "vigil-home")
+    (again / "vigil-home" / "keys" / "log.pem").unlink()
+    (lost,) = re.findall(r"^vigil ledger recover .*--key-lost.*$", GUIDE, flags=re.MULTILINE)
+    assert vigil(again, lost, who="ada", second="rea")["mode"] == "key_lost"

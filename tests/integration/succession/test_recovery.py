@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 
 from governance.errors import Conflict, Forbidden, GovernanceError
 from governance.home import Home, OwnerLock
 from governance.ledger.core.errors import LedgerBehind, LedgerTampered
-from governance.operations.admin.log_end import NothingLost, NothingWitnessed
+from governance.operations.admin.log_end import KeyNotLost, NothingLost, NothingWitnessed
 from governance.operations.admin.succession import recover_log
 from governance.operations.inspect.verify_files import verify_files
 from governance.operations.signing import SignatureRefused
+from governance.storage.log_signer import LogKeyMissing
 from governance.storage.open import open_storage
+from governance.storage.succession.pending import SUCCEEDED, HomeSucceeded, mark_succeeded
 from governance.storage.succession.statement import (
     PREDECESSOR,
     SIGNED,
@@ -34,7 +39,15 @@ from tests.integration.succession.ending import (
     signing,
 )
 from tests.integration.witness.outside import Outside, act
-from tests.support.small_deployment import MODEL, cheap_passwords
+from tests.support.about_people import People, people
+from tests.support.small_deployment import (
+    DAY_US,
+    MODEL,
+    START_US,
+    TickingClock,
+    cheap_passwords,
+    opened_small,
+)
 
 pytestmark = pytest.mark.requirement("P3")
 NAMES = ("hospital", "vendor", "notified")
@@ -91,7 +104,10 @@ def test_a_restored_backup_goes_on_in_a_successor_that_says_what_is_lost(
     before = contents(outside.home.root)
     begun = recover(outside, tmp_path / "next")
     assert (begun.mode, begun.kept, begun.lost) == ("behind", kept, [kept, seen])
-    assert contents(outside.home.root) == before, "nothing was written into the old home"
+    after = contents(outside.home.root)
+    told = json.loads(after.pop(SUCCEEDED))
+    assert after == before, "nothing but the mark was written into the old home"
+    assert (told["origin"], len(told["leaf"])) == (begun.origin, 64)
     report = verify_files(tmp_path / "next")
     assert report.succeeds is not None
     assert (report.succeeds.lost, report.succeeds.reason) == ([kept, seen], "storage_lost")
@@ -176,10 +192,137 @@ def test_a_change_of_witnesses_that_the_witnesses_before_cosigned_counts(
         changed.home.write_policy(str(notes["new"]))
     seen_by_nobody = recover(changed, tmp_path / "first", compromised=True)
     assert seen_by_nobody.kept == covered, "under the quorum before, up to the change"
-    (outside.home.root / "succeeded.by").unlink(missing_ok=True)
+    (outside.home.root / SUCCEEDED).unlink()
     kept = later(changed)
     later(changed, rounds=False)
     assert recover(changed, tmp_path / "next", compromised=True).kept == kept
+
+
+def test_a_home_that_was_recovered_from_starts_no_more(outside: Outside, tmp_path: Path) -> None:
+    restored(outside, tmp_path)
+    begun = recover(outside, tmp_path / "next")
+    for again in (outside.opened, lambda: reopened(outside.home.root)):
+        with pytest.raises(HomeSucceeded, match=begun.origin) as refused, again():
+            pytest.fail("it opened")
+    assert refused.value.code == "home.succeeded"
+    with pytest.raises(HomeSucceeded):
+        recover(outside, tmp_path / "another")
+    assert not (tmp_path / "another").exists()
+    verify_files(outside.home.root)
+
+
+def test_a_recovery_that_was_cut_off_is_taken_up_again(outside: Outside, tmp_path: Path) -> None:
+    restored(outside, tmp_path)
+    mark_succeeded(outside.home, now_us=1, origin=None, leaf=None)
+    with pytest.raises(HomeSucceeded, match="not finished"), outside.opened():
+        pytest.fail("it opened")
+    assert recover(outside, tmp_path / "next").mode == "behind"
+
+
+def test_who_was_disabled_behind_the_kept_entries_does_not_sign(
+    outside: Outside, tmp_path: Path
+) -> None:
+    later(outside)
+    outside.every(down=True)
+    with reopened_with(outside) as home:
+        home.perform("ada", "person.disable", person="rea")
+    outside.every(down=False)
+    with pytest.raises(Forbidden, match="behind the kept"):
+        recover(outside, tmp_path / "next", compromised=True)
+    assert not (tmp_path / "next").exists()
+    assert recover(outside, tmp_path / "next", request(second="reg"), compromised=True).kept
+
+
+# --- a lost key ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("how", "witnessed"), [("gone", True), ("unreadable", False)])
+def test_a_log_whose_key_is_lost_is_succeeded_from_its_last_signed_size(
+    tmp_path: Path, how: str, witnessed: bool
+) -> None:
+    home = Home.open(lived_in(tmp_path))
+    made = Outside.of(home, clock(), *(NAMES if witnessed else ()), apply=witnessed)
+    size = later(made)
+    key = home.keys_dir / "log.pem"
+    key.write_bytes(b"") if how == "unreadable" else key.unlink()
+    with pytest.raises(LogKeyMissing) as refused, made.opened():
+        pytest.fail("it opened")
+    assert "--key-lost" in refused.value.next_step
+    assert verify_files(home.root).size == size, "who only reads needs no private key"
+    with pytest.raises(NothingLost) as nothing:
+        recover(made, tmp_path / "next")
+    assert "--key-lost" in nothing.value.next_step
+    begun = recover(made, tmp_path / "next", request(reason="key_lost"), key_lost=True)
+    assert (begun.mode, begun.kept, begun.lost) == ("key_lost", size, None)
+    assert verify_files(tmp_path / "next").succeeds is not None
+
+
+def test_what_the_lost_key_did_not_sign_is_named_as_lost(tmp_path: Path) -> None:
+    made = Outside.of(Home.open(lived_in(tmp_path)), clock(), apply=False)
+    with made.opened() as storage:
+        act(storage, count=2)
+        size = storage.ledger.head()[0]
+        notes = made.home.checkpoints_log.read_bytes()
+        act(storage)
+        crashed = made.backup(tmp_path / "crashed")  # committed; its note is in the file alone
+    (crashed / "checkpoints.log").write_bytes(notes)
+    (crashed / "keys" / "log.pem").unlink()
+    made.home = Home.open(crashed)
+    begun = recover(made, tmp_path / "next", request(reason="key_lost"), key_lost=True)
+    assert (begun.kept, begun.lost) == (size, [size, size + 1])
+
+
+def test_a_home_that_has_its_key_is_not_recovered_as_if_it_were_lost(
+    outside: Outside, tmp_path: Path
+) -> None:
+    with pytest.raises(KeyNotLost):
+        recover(outside, tmp_path / "next", key_lost=True)
+    with outside.opened():
+        pass
+
+
+def test_a_lost_key_hides_no_lost_entries(outside: Outside, tmp_path: Path) -> None:
+    kept, seen = restored(outside, tmp_path)
+    (outside.home.keys_dir / "log.pem").unlink()
+    with pytest.raises(LedgerBehind):
+        recover(outside, tmp_path / "next", key_lost=True)
+    assert recover(outside, tmp_path / "next").lost == [kept, seen]
+
+
+# --- a storage from before an erasure -----------------------------------------------------------
+
+
+def test_bodies_that_were_erased_in_the_lost_entries_are_listed(tmp_path: Path) -> None:
+    with people(tmp_path) as asked:
+        asked.ask()
+        asked.request()
+    root = tmp_path / "home"
+    when = TickingClock(now_us=START_US + 3 * DAY_US)
+    made = Outside.of(Home.open(root), when, *NAMES)
+    with made.opened() as storage:
+        storage.cosigner.round()
+        kept = storage.ledger.head()[0]
+    copy = made.backup(tmp_path / "copy")
+    when.advance(seconds=60 * 86400)
+    reaching = partial(open_storage, reach=made.reach)
+    with (
+        patch("governance.deployment.open_storage", reaching),
+        opened_small(root, when, "") as later_on,
+    ):
+        erased = People(small=later_on).confirm()["bodies"]
+        later_on.deployment.cosigner.round()
+    keys = tmp_path / "keys"
+    shutil.copytree(root / "keys", keys)
+    made.restore(copy)
+    shutil.rmtree(root / "keys")
+    keys.rename(root / "keys")
+    begun = recover_log(
+        root, tmp_path / "next", request(reason="storage_lost"), clock=when, reach=made.reach
+    )
+    assert (begun.mode, begun.kept) == ("behind", kept)
+    report = verify_files(tmp_path / "next")
+    assert report.succeeds is not None
+    assert sum(last - first + 1 for first, last in report.succeeds.erased) == erased > 0
 
 
 def reopened_with(outside: Outside) -> Any:
@@ -312,6 +455,7 @@ def test_the_statement_verifies_as_it_was_made(stated: Stated) -> None:
 
 OTHER: dict[str, Any] = {
     "origin": "example.org/other/audit/x", "kept": 3, "lost": [3, 9], "mode": "closed",
+    "erased": [[3, 1]],
     "reason": 1, "seen": None, "successor": "other", "successor_vkey": "x", "vkeys": [],
     "policy": "quorum none\n", "checkpoint": "x", "carried": 1,
 }  # fmt: skip

@@ -88,8 +88,9 @@ def test_a_rotation_is_begun_by_one_and_signed_by_another(home: Small) -> None:
 
 def test_a_verifier_that_knows_one_of_the_keys_goes_on_during_the_overlap(home: Small) -> None:
     before = Policy.parse(home.deployment.ledger.policy_text.encode())
-    rotate(home)
     event = home.deployment.ledger.entry(home.size() - 1).event_id
+    genuine = home.deployment.ledger.receipt(event)
+    rotate(home)
     receipt = home.deployment.ledger.receipt(event)
     both = Policy.parse(home.deployment.home.policy_path.read_bytes())
     assert len(both.log_keys(home.deployment.home.origin)) == 2
@@ -97,6 +98,13 @@ def test_a_verifier_that_knows_one_of_the_keys_goes_on_during_the_overlap(home: 
     finish(home)
     after = Policy.parse(home.deployment.home.policy_path.read_bytes())
     assert verify_receipt(receipt, after).stage == "S0", "it has a line of the new key"
+    with pytest.raises(ReceiptRejected, match="log_signature") as refused:
+        verify_receipt(genuine, after)
+    assert "ask the log for it again" in refused.value.next_step, "it is no forgery, it is older"
+    assert (
+        verify_receipt(home.deployment.ledger.receipt(event), after).seq
+        == verify_receipt(genuine, before).seq
+    )
     home.actor("mo")
     later = home.deployment.ledger.receipt(home.deployment.ledger.entry(home.size() - 1).event_id)
     assert verify_receipt(later, after).stage == "S0"
