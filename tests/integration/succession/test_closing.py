@@ -83,6 +83,7 @@ def test_both_logs_name_each_other(old: Path, tmp_path: Path) -> None:
         "reason": "planned",
         "kept": closed.kept,
         "lost": None,
+        "erased": [],
         "signed_by": ["ada", "rea"],
     }
     assert verify_files(old).size == closed.kept + 1

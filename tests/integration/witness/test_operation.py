@@ -50,6 +50,7 @@ def test_the_change_is_an_entry_with_both_texts(home: Home, clock: FixedClock) -
     with open_deployment(home.root, clock=clock) as deployment:
         applied = apply(deployment)
         assert applied["changed"] is True
+        assert applied["vouched_for"] is None, "nobody had to vouch before"
         entry = deployment.ledger.entry(int(str(applied["seq"])))
         assert entry.kind == "ledger.policy_changed"
         assert isinstance(entry.facts, dict)
@@ -109,6 +110,7 @@ def test_taking_all_witnesses_away_is_an_entry_too(home: Home, clock: FixedClock
         config.write_text(config.read_text().split("\n[[witness]]")[0] + "\n")
         second = apply(deployment)
         assert second["changed"] is True
+        assert second["vouched_for"] is False, "the witness before was not reached"
         assert str(second["policy"]).endswith("quorum none\n")
         entry = deployment.ledger.entry(int(str(second["seq"])))
         assert isinstance(entry.facts, dict)
