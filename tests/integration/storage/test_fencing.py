@@ -9,6 +9,7 @@ import pytest
 from governance.ledger.core.log_keys import KEY_EVENTS
 from governance.ledger.store.tables import LogHeadRow
 from governance.operations.admin import schema as commands
+from governance.operations.admin.recovering import given_up
 from governance.storage import fencing
 from governance.storage import schema as migrations
 from governance.storage.engine import writer_engine
@@ -16,6 +17,7 @@ from governance.storage.epochs import EPOCH_ROTATED
 from governance.storage.errors import AuditUnavailable, Fenced
 from governance.storage.fencing import epoch_at_start, fence
 from governance.storage.open import open_storage
+from governance.storage.succession.pending import HomeSucceeded
 from governance.storage.trust import POLICY_CHANGED
 from tests.integration.storage.samples import answer
 from tests.support.postgresql import owned
@@ -70,6 +72,37 @@ def test_a_fenced_process_writes_nothing_more_until_it_is_started_again(
         assert storage.ledger.verify().size == 2
     with open_storage(postgresql_home, clock=clock) as storage:
         assert add(storage).seq == 2
+
+
+@pytest.mark.postgres
+@pytest.mark.requirement("P3")
+def test_a_recovery_stops_the_processes_that_run_and_lets_none_start(
+    postgresql_home: Home, clock: FixedClock
+) -> None:
+    with open_storage(postgresql_home, clock=clock) as storage:
+        add(storage)
+        with given_up(postgresql_home, clock) as old:
+            with pytest.raises(Fenced):
+                add(storage)
+            with pytest.raises(HomeSucceeded), open_storage(postgresql_home, clock=clock):
+                pytest.fail("it opened")
+            old.made()
+            old.to("the/successor", "00" * 32)
+    with (
+        pytest.raises(HomeSucceeded, match="the/successor"),
+        open_storage(postgresql_home, clock=clock),
+    ):
+        pytest.fail("it opened")
+
+
+@pytest.mark.postgres
+def test_a_recovery_that_comes_to_nothing_leaves_the_home_as_it_was(
+    postgresql_home: Home, clock: FixedClock
+) -> None:
+    with pytest.raises(LookupError), given_up(postgresql_home, clock):
+        raise LookupError
+    with open_storage(postgresql_home, clock=clock) as storage:
+        add(storage)
 
 
 @pytest.mark.postgres

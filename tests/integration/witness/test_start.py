@@ -56,7 +56,7 @@ def test_a_restored_backup_refuses_to_write(outside: Outside, tmp_path: Path) ->
     assert behind.value.exit_code == 3
     assert behind.value.sequence == size - 3
     assert f"has seen {size} entries" in str(behind.value)
-    assert "begin a new log" in behind.value.next_step
+    assert "begin a successor" in behind.value.next_step
     assert files(outside.home) == before
 
 
