@@ -10,9 +10,12 @@ import ast
 import re
 import sys
 from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from tests.attacks.tools import TOOLS
 from tests.support.project import ROOT
 
 PAGE: Final = ROOT / "docs/reference/attacks.md"
@@ -103,10 +106,14 @@ ELSEWHERE: Final[dict[int, dict[str, tuple[str, ...]]]] = {
 
 _HEAD: Final = """# Attacks and what finds them
 
-Each row is run by at least one test against a real home or a real log, and the test asserts what is
-said and at which entry. What no log can show is in section 10 of the
-[ledger's format](ledger-format.md): lies at the source, and anything before somebody else held a
-checkpoint.
+Each row is run by at least one test against a real home or a real log, and the test asserts that
+the attack is refused or found, and by which check: the step of a receipt, a code, or the words.
+*At its entry* stands where a test also asserts the number of the entry that is named. What no log
+can show is in section 10 of the [ledger's format](ledger-format.md): lies at the source, and
+anything before somebody else held a checkpoint.
+
+A test that needs a tool says so, and skips where the tool is missing; where it is there, or `CI` is
+set in the environment, a skip is a failure.
 
 Written by `python -m tests.attacks.table --write`; a test compares it with the tests.
 
@@ -115,25 +122,62 @@ Written by `python -m tests.attacks.table --write`; a test compares it with the 
 """
 
 
-def names_in(path: Path) -> list[str]:
-    """Return the names of the test functions of a file."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Test:
+    """A test of a row: where it stands, what it needs, and whether it asserts an entry's number."""
+
+    file: str
+    name: str
+    tools: tuple[str, ...]
+    at_entry: bool
+
+    def text(self) -> str:
+        """Return it as the page shows it."""
+        remarks = [f"needs {TOOLS[tool][0]}" for tool in self.tools]
+        remarks += ["at its entry"] if self.at_entry else []
+        remark = f", {', '.join(remarks)}" if remarks else ""
+        return f"`{self.name}` ([file](../../{self.file}){remark})"
+
+
+def named_in(path: Path) -> dict[str, Test]:
+    """Return the tests of a file by name."""
     tree = ast.parse(path.read_text(encoding="utf-8"))
-    return [
-        node.name
+    return {
+        node.name: Test(
+            file=path.relative_to(ROOT).as_posix(),
+            name=node.name,
+            tools=tuple(_tools(node)),
+            at_entry=any(_asserts_number(part) for part in ast.walk(node)),
+        )
         for node in tree.body
         if isinstance(node, ast.FunctionDef) and node.name.startswith("test_")
-    ]
+    }
 
 
-def rows_run() -> dict[int, list[tuple[str, str]]]:
-    """Return (file, test) of each row."""
-    found: dict[int, list[tuple[str, str]]] = defaultdict(list)
+def _tools(node: ast.FunctionDef) -> Iterator[str]:
+    for decorator in node.decorator_list:
+        if ast.unparse(decorator).startswith("pytest.mark.usefixtures("):
+            yield from (ast.literal_eval(one) for one in decorator.args)  # type: ignore[attr-defined]
+
+
+def _asserts_number(part: ast.AST) -> bool:
+    """Tell whether it is an assertion about `LedgerTampered.sequence`."""
+    return isinstance(part, ast.Assert) and any(
+        isinstance(name, ast.Attribute) and name.attr == "sequence" for name in ast.walk(part.test)
+    )
+
+
+def rows_run() -> dict[int, list[Test]]:
+    """Return the tests of each row."""
+    found: dict[int, list[Test]] = defaultdict(list)
     for path in sorted(FOLDER.glob("test_*.py")):
-        for name in names_in(path):
+        for name, test in named_in(path).items():
             if match := _TEST.match(name):
-                found[int(match[1])].append((path.relative_to(ROOT).as_posix(), name))
+                found[int(match[1])].append(test)
     for row, files in ELSEWHERE.items():
-        found[row] += [(file, name) for file, names in files.items() for name in names]
+        for file, names in files.items():
+            tests = named_in(ROOT / file)
+            found[row] += [tests[name] for name in names]
     return found
 
 
@@ -142,8 +186,8 @@ def page() -> str:
     tests = rows_run()
     lines = []
     for row, (attack, by) in ROWS.items():
-        named = [f"`{name}` ([file](../../{file}))" for file, name in tests[row]]
-        lines.append(f"| {row} | {attack} | {by} | {'<br>'.join(named)} |")
+        named = "<br>".join(test.text() for test in tests[row])
+        lines.append(f"| {row} | {attack} | {by} | {named} |")
     return _HEAD + "\n".join(lines) + "\n"
 
 

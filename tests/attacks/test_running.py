@@ -5,30 +5,32 @@ from __future__ import annotations
 import json
 import os
 import pickle
-import shutil
 import subprocess
 import sys
 import threading
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
 from governance.adapters.model_store import ArtifactTampered, read_artifact
+from governance.clock import FixedClock
 from governance.home import Home
 from governance.ledger.core import canonical
 from governance.ledger.core.errors import LedgerTampered, ReceiptRejected
 from governance.ledger.core.receipt import verify_receipt
+from governance.ledger.core.record import decode_entry, encode_entry
 from governance.registry.records import Signature
 from governance.storage.errors import audit_unavailable
 from governance.storage.open import inspect_storage, open_storage
-from tests.attacks.support import SIZE, verified
+from tests.attacks.support import ANSWER, SIZE, found, rewrite, verified
 from tests.functional.api.support import make_home, running
-from tests.integration.faults import campaign, harness
+from tests.integration.faults import campaign
 from tests.integration.faults.harness import Fault
 from tests.integration.faults.small_disk import judge, run_story
+from tests.integration.storage.test_tampering import tampering
 from tests.integration.witness.outside import Outside, act
 from tests.support.project import ROOT
 from tests.support.small_deployment import (
@@ -40,23 +42,17 @@ from tests.support.small_deployment import (
     small,
 )
 
-if TYPE_CHECKING:
-    from governance.clock import FixedClock
-
 DAY_US = 86_400_000_000
-FAKETIME = shutil.which("faketime")
 
 
 # --- time -------------------------------------------------------------------------------------
 
 
 def written_at(home: Home, shift: str) -> dict[str, int]:
-    """Commit an act in a process whose clock is moved; skip where libfaketime is not installed."""
-    if FAKETIME is None:
-        pytest.skip("libfaketime is not installed")
+    """Commit an act in a process whose clock is moved."""
     module = "tests.integration.faults.clock_jump"
     done = subprocess.run(
-        [FAKETIME, "-f", shift, sys.executable, "-m", module, str(home.root)],
+        ["faketime", "-f", shift, sys.executable, "-m", module, str(home.root)],
         cwd=ROOT, capture_output=True, text=True, check=False, env={**os.environ},
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
@@ -76,6 +72,7 @@ def today(tmp_path: Path) -> Home:
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("faketime")
 def test_18_a_clock_that_is_set_back_moves_no_entry_back_and_is_recorded(today: Home) -> None:
     """A day back, then a day ahead, then right again: order stays, and each jump back is told."""
     first = written_at(today, "-0d")
@@ -99,26 +96,44 @@ def test_18_a_clock_that_is_set_back_moves_no_entry_back_and_is_recorded(today: 
 
 
 def test_18_backdating_is_bounded_by_the_cosigning_times(home: Home, clock: FixedClock) -> None:
-    """Our clock a day ahead of everybody's: the witnesses' signatures say when it was seen."""
-    outside = Outside.of(home, clock, "hospital", "vendor", "body")
+    """Our clock stands still, then runs ahead, each by a day; the witnesses go by their own."""
+    theirs = FixedClock(now_us=clock.now_us())
+    outside = Outside.of(home, clock, "hospital", "vendor", "body", their_clock=theirs)
+    seen = []
     with outside.opened() as storage:
-        storage.cosigner.round()
-        before = storage.ledger.receipt(act(storage))
-        storage.cosigner.round()
-        clock.advance(seconds=3600)
-        event = act(storage)
-        storage.cosigner.round()
-        receipt = storage.ledger.receipt(event)
-        policy = storage.ledger.policy
-        before = storage.ledger.receipt(
-            verify_receipt(before, policy.without_quorum()).entry.event_id
-        )
-    earlier, later = verify_receipt(before, policy), verify_receipt(receipt, policy)
-    upper = min(cosigner.time_s for cosigner in later.cosigned_by) * 1_000_000
-    assert later.stage == "S1"
-    assert abs(later.entry.t_us - upper) <= 2_000_000
-    lied = replace(later.entry, t_us=later.entry.t_us - DAY_US)
-    assert lied.t_us < earlier.entry.t_us  # and the chain refuses an entry before its neighbour
+        for ours_s, theirs_s in ((1, 1), (1, 86_400), (2 * 86_400, 1)):
+            clock.advance(seconds=ours_s)
+            theirs.advance(seconds=theirs_s)
+            event_id = act(storage)
+            storage.cosigner.round()
+            raw = storage.ledger.receipt(event_id)
+            seen.append(verify_receipt(raw, storage.ledger.policy))
+    honest, behind, ahead = seen
+    cosigned_us = [[one.time_s * 1_000_000 for one in receipt.cosigned_by] for receipt in seen]
+    assert [len(times) for times in cosigned_us] == [3, 3, 3]
+    # Neither signed root is ours to choose: one is without the entry, the next one is with it.
+    for earlier, later in pairwise(seen):
+        assert earlier.size <= later.seq < later.size
+    assert abs(honest.entry.t_us - cosigned_us[0][0]) <= 2_000_000
+    # What was backdated by a day was seen a day later, and could not be put before the honest one.
+    assert behind.entry.t_us >= honest.entry.t_us
+    assert min(cosigned_us[1]) - behind.entry.t_us > DAY_US - 2_000_000
+    # What was dated ahead was seen a day before the time that it claims.
+    assert ahead.entry.t_us - max(cosigned_us[2]) > DAY_US - 4_000_000
+
+
+def test_18_a_time_before_the_neighbour_is_refused_even_when_signed(home: Home) -> None:
+    """By whoever has the log's key: everything chained and signed anew, one entry a day earlier."""
+
+    def earlier(seq: int, env: bytes) -> bytes:
+        entry = decode_entry(env)
+        return encode_entry(replace(entry, t_us=entry.t_us - DAY_US)) if seq == ANSWER else env
+
+    with tampering(home) as connection:
+        rewrite(connection, home, change=earlier, sign=True)
+    tampered = found(home)
+    assert tampered.sequence == ANSWER
+    assert tampered.what == "its time is before that of the entry before it"
 
 
 def test_19_a_backdated_signature_is_an_entry_like_every_other(tmp_path: Path) -> None:
@@ -150,9 +165,9 @@ def test_20_a_signature_moved_to_another_record_is_found(tmp_path: Path) -> None
             lambda unit: unit.record(kind="review.signed", actor="mo", add=[moved]).seq
         )
         opened.deployment.ledger.verify()
-        with pytest.raises(LedgerTampered, match="signature") as found:
+        with pytest.raises(LedgerTampered, match="signature") as caught:
             opened.deployment.rebuild()
-        assert found.value.sequence == seq
+        assert caught.value.sequence == seq
 
 
 # --- faults and load ---------------------------------------------------------------------------
@@ -218,7 +233,7 @@ def test_26_no_writer_starves_behind_the_one_pen(home: Home, clock: FixedClock) 
     assert waits[-1] <= 20 * waits[len(waits) // 2]
 
 
-@pytest.mark.skipif(harness.why_not() is not None, reason=str(harness.why_not()))
+@pytest.mark.usefixtures("strace")
 @pytest.mark.parametrize("what", ["EIO", "ENOSPC", "KILL"])
 def test_27_a_fault_at_the_flush_of_a_commit_loses_nothing(tmp_path: Path, what: str) -> None:
     home = campaign.template(tmp_path)
@@ -333,5 +348,6 @@ def test_36_a_flood_is_stopped_by_the_clients_quota_and_hides_nothing(tmp_path: 
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("small_file_system")
 def test_36_a_full_disk_fails_closed_and_stays_readable(tmp_path: Path) -> None:
     judge(run_story(tmp_path))

@@ -9,10 +9,10 @@ import json
 import shutil
 import subprocess
 import sys
+import tempfile
+from functools import cache
 from pathlib import Path
 from typing import Any
-
-import pytest
 
 from tests.functional.api.support import make_home
 from tests.support.project import ROOT
@@ -21,20 +21,33 @@ MOUNT = 'mount -t tmpfs -o size=8m tmpfs "$1" && shift && exec "$@"'
 NAMESPACES = (["unshare", "-m"], ["unshare", "-Urm"])
 
 
-def in_small_file_system(folder: Path, *command: str) -> subprocess.CompletedProcess[str]:
-    """Run the command where `folder` is a file system of 8 MB, or skip where nobody may mount."""
+@cache
+def _namespace() -> tuple[list[str], str]:
+    """Return how a file system can be mounted here, or nothing and why."""
     if shutil.which("unshare") is None:
-        pytest.skip("unshare is not installed")
+        return [], "unshare is not installed"
     said = ""
-    for namespace in NAMESPACES:
-        mounted = [*namespace, "sh", "-c", MOUNT, "sh", str(folder)]
-        probe = subprocess.run([*mounted, "true"], capture_output=True, text=True, check=False)
-        if probe.returncode == 0:
-            return subprocess.run(
-                [*mounted, *command], cwd=ROOT, capture_output=True, text=True, check=False
-            )
-        said = probe.stderr.strip()
-    pytest.skip(f"no file system can be mounted here: {said}")
+    with tempfile.TemporaryDirectory() as folder:
+        for namespace in NAMESPACES:
+            mounted = [*namespace, "sh", "-c", MOUNT, "sh", folder, "true"]
+            probe = subprocess.run(mounted, capture_output=True, text=True, check=False)
+            if probe.returncode == 0:
+                return namespace, ""
+            said = probe.stderr.strip()
+    return [], f"no file system can be mounted here: {said}"
+
+
+def why_not() -> str | None:
+    """Return why no disk can be full here, None where one can."""
+    return _namespace()[1] or None
+
+
+def in_small_file_system(folder: Path, *command: str) -> subprocess.CompletedProcess[str]:
+    """Run the command where `folder` is a file system of 8 MB; see `why_not`."""
+    mounted = [*_namespace()[0], "sh", "-c", MOUNT, "sh", str(folder)]
+    return subprocess.run(
+        [*mounted, *command], cwd=ROOT, capture_output=True, text=True, check=False
+    )
 
 
 def run_story(tmp_path: Path) -> dict[str, Any]:

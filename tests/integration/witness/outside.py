@@ -67,9 +67,18 @@ class Outside:
 
     @classmethod
     def of(
-        cls, home: Home, clock: Clock, *names: str, settings: str = "", apply: bool = True
+        cls,
+        home: Home,
+        clock: Clock,
+        *names: str,
+        settings: str = "",
+        apply: bool = True,
+        their_clock: Clock | None = None,
     ) -> Outside:
-        """Return the home with these witnesses named in vigil.toml, and put in force."""
+        """Return the home with these witnesses named in vigil.toml, and put in force.
+
+        Witnesses go by `their_clock`, or by the home's.
+        """
         outside = cls(home=home, clock=clock)
         policy = Policy.parse(home.policy_path.read_bytes())
         config = home.root / "vigil.toml"
@@ -82,7 +91,12 @@ class Outside:
             made = create_witness(home.root.parent / f"witness-{name}", name=f"{name}.example")
             outside.homes[name] = made
             outside.doors[address(name)] = Door(
-                Witness(home=made, store=SeenStore(made.database_path), policy=policy, clock=clock)
+                Witness(
+                    home=made,
+                    store=SeenStore(made.database_path),
+                    policy=policy,
+                    clock=their_clock or clock,
+                )
             )
             text += (
                 f'\n[[witness]]\nname = "{name}"\naddress = "{address(name)}"\n'
