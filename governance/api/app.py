@@ -194,8 +194,8 @@ async def _check_silence(deployment: Deployment) -> None:
             continue
         for one in raised:
             _log.warning("%s of %s is overdue: %s", one.monitor, one.version, one.review)
-        if late.review is not None:
-            _log.warning("the review of the trail is overdue: %s", late.review)
+        for late_one in late.raised:
+            _log.warning("the review of the trail is overdue: %s", late_one.review)
 
 
 async def _check_artifacts(artifacts: Artifacts) -> None:

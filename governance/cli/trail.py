@@ -149,15 +149,21 @@ Reason = Annotated[str, typer.Option(help="Why, in a sentence.")]
 @reviews.command("show")
 def show_review(
     review: Review,
+    after: Annotated[
+        int | None, typer.Option(help="Exceptions after this entry: `next after` of the last page.")
+    ] = None,
     home: HomeOption = DEFAULT_HOME,
     server: ServerOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Show a review: its range, the counts, every exception, and what you may decide.
+    """Show a review: its range, the counts, the exceptions, and what you may decide.
+
+    Refused and withheld answers are counted by reason; every other exception is listed, 500 a page.
 
     Example: vigil ledger review show T-1
     """
-    show(perform(target(home, server), "trail_review.show", {"review": review}), as_json=as_json)
+    params = {"review": review, "after": after}
+    show(perform(target(home, server), "trail_review.show", params), as_json=as_json)
 
 
 @reviews.command("sign")

@@ -53,7 +53,7 @@ def open_review(visit: Visit) -> Response:
     through = visit.form.get("through", "").strip()
     kinds = [kind.strip() for kind in visit.form.get("kinds", "").split(",") if kind.strip()]
     params: dict[str, Any] = {
-        "through": int(through) if through.isdecimal() and len(through) < 16 else None,
+        "through": through or None,  # what is no number is refused, and never taken for "all"
         "kinds": kinds or None,
     }
     opened, problem = _asked(visit, "trail_review.open", params)
@@ -112,7 +112,7 @@ def _searched(
         "answers": answers,
         "newest_first": newest_first,
         "limit": PAGE,
-        "after": int(after) if after.isdecimal() and len(after) < 16 else None,
+        "after": _entry(after),
     }
     found, fault = _asked(visit, "trail.search", params)
     problem = problem or fault
@@ -134,7 +134,10 @@ def _reviews(visit: Visit, *, problem: Problem | None) -> Response:
 
 def _review(visit: Visit, *, problem: Problem | None) -> Response:
     name = visit.path("review")
-    shown = visit.desk.perform(visit.actor, "trail_review.show", {"review": name})
+    after = visit.request.query_params.get("after", "")
+    shown = visit.desk.perform(
+        visit.actor, "trail_review.show", {"review": name, "after": _entry(after)}
+    )
     return visit.show(
         "trail_review.html",
         status=_status(problem),
@@ -143,6 +146,10 @@ def _review(visit: Visit, *, problem: Problem | None) -> Response:
         reason=visit.form.get("reason", ""),
         families_words=families_words,
     )
+
+
+def _entry(text: str) -> int | None:
+    return int(text) if text.isdecimal() and len(text) < 16 else None
 
 
 def _given(asked: Mapping[str, str]) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from governance.deployment import Deployment
 from governance.errors import Conflict, InvalidInput
 from governance.operations.actor import Actor
 from governance.operations.operation import Operation, Request, Result
-from governance.registry.records import ServiceClient
+from governance.registry.records import Person, ServiceClient
 from governance.storage import private
 from governance.storage.ports import Unit
 
@@ -80,6 +80,11 @@ def add_client(deployment: Deployment, actor: Actor, request: AddClient) -> Clie
             raise Conflict(
                 "there is already a client of this id; ids are never used again",
                 next_step="choose another id, or rotate the secret of this one",
+            )
+        if unit.get(Person, request.client) is not None:
+            raise Conflict(
+                "there is a person of this id, and the trail would take both for one",
+                next_step="choose another id, such as the name of the system",
             )
         client = ServiceClient(
             id=request.client,

@@ -16,7 +16,7 @@ from governance.errors import Conflict, Forbidden, InvalidInput
 from governance.operations.actor import Actor
 from governance.operations.admin.sessions import end_sessions
 from governance.operations.operation import Operation, Request, Result
-from governance.registry.records import Person, RoleGrant
+from governance.registry.records import Person, RoleGrant, ServiceClient
 from governance.storage import private
 from governance.storage.ports import Reader, Unit
 
@@ -90,6 +90,11 @@ def new_person(unit: Unit, request: AddPerson, *, organisation: str) -> Person:
     if unit.get(Person, request.person) is not None:
         raise Conflict(
             "there is already a person of this id; ids are never used again",
+            next_step="choose another id",
+        )
+    if unit.get(ServiceClient, request.person) is not None:
+        raise Conflict(
+            "there is a calling system of this id, and the trail would take both for one",
             next_step="choose another id",
         )
     return Person(

@@ -8,11 +8,13 @@ says what is left, and `finish_erasures` or the next start does it.
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Final
 
 from pydantic import Field, SecretStr
 
 from change_control import lifecycle
 from change_control.erase.erasure import ERASURE, ErasureCommand, ErasureState
+from change_control.roles import Role
 from governance.deployment import Deployment
 from governance.errors import GovernanceError
 from governance.ledger.core import canonical
@@ -181,9 +183,13 @@ def refuse_erasure(deployment: Deployment, actor: Actor, request: RefuseErasure)
         return line(deployment, reader, actor, refused)
 
 
+FINISHERS: Final = frozenset({Role.CUSTODIAN, Role.ADMINISTRATOR})
+"""Who may have keys destroyed that should be: it writes no entry, and it is no mere reading."""
+
+
 def finish_erasures(deployment: Deployment, actor: Actor, _request: FinishErasures) -> Finished:
     """Destroy keys and sweep files where an erasure could not; it changes no record."""
-    del actor
+    actor.require(FINISHERS, everywhere(deployment), act="finish erasures")
     return Finished(was_left=deployment.finish_erasures())
 
 

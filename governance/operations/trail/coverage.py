@@ -7,6 +7,7 @@ The first to wait is entry 0, so the first period is counted from the beginning 
 from __future__ import annotations
 
 from bisect import bisect_left
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from change_control.watch.trail_review import (
@@ -24,6 +25,7 @@ from governance.errors import Conflict, GovernanceError, InvalidInput
 from governance.registry.records import TrailReview
 from governance.storage.ports import Reader
 from governance.storage.trail.facets import Wanted
+from governance.storage.trail.index import TrailIndex
 from governance.storage.trail.reading import read_entry
 
 
@@ -31,14 +33,14 @@ from governance.storage.trail.reading import read_entry
 class Coverage:
     """What was reviewed. `until` is the first entry of each family that no signed review has read.
 
-    `oldest` is the oldest entry that waits, with its family; None where nothing does.
+    `waits` is the first entry of each family that waits, for the families of which one does, and
+    `due_us` when the oldest of them has to be reviewed; None where nothing waits.
     """
 
     size: int
     until: dict[str, int]
+    waits: dict[str, int]
     waiting: int
-    oldest: int | None
-    oldest_family: str | None
     due_us: int | None
 
     def overdue(self, now_us: int) -> bool:
@@ -51,22 +53,35 @@ def coverage(deployment: Deployment, reader: Reader) -> Coverage:
     size = deployment.trail.catch_up()
     families = sorted({family_of(kind) for kind in deployment.trail.kinds()})
     until = dict(reviewed_until(signed_ranges(reader), families))
-    waiting, oldest = 0, None
-    for family in families:
-        for found in deployment.trail.find(Wanted(kind=f"{family}.*")):
-            place, count = bisect_left(found.seqs, until[family]), found.count(until[family], size)
-            waiting += count
-            if count and (oldest is None or found.seqs[place] < oldest[0]):
-                oldest = (found.seqs[place], family)
-    every_us = deployment.home.config.trail_review.every_days * DAY_US
+    waits, waiting = waiting_after(deployment.trail, until, size)
     return Coverage(
         size=size,
         until=until,
+        waits=waits,
         waiting=waiting,
-        oldest=oldest[0] if oldest else None,
-        oldest_family=oldest[1] if oldest else None,
-        due_us=read_entry(deployment.ledger, oldest[0]).t_us + every_us if oldest else None,
+        due_us=due_of(deployment, min(waits.values())) if waits else None,
     )
+
+
+def waiting_after(
+    trail: TrailIndex, until: Mapping[str, int], size: int
+) -> tuple[dict[str, int], int]:
+    """Return the first entry of each family from `until` on, where there is one, and how many."""
+    waits: dict[str, int] = {}
+    waiting = 0
+    for family, end in until.items():
+        for found in trail.find(Wanted(kind=f"{family}.*")):
+            if count := found.count(end, size):
+                waiting += count
+                seq = found.seqs[bisect_left(found.seqs, end)]
+                waits[family] = min(waits.get(family, seq), seq)
+    return waits, waiting
+
+
+def due_of(deployment: Deployment, seq: int) -> int:
+    """Return when the entry has to be reviewed."""
+    every_us = deployment.home.config.trail_review.every_days * DAY_US
+    return read_entry(deployment.ledger, seq).t_us + every_us
 
 
 def trail_gauges(deployment: Deployment) -> dict[str, int]:
@@ -122,14 +137,31 @@ def families_of(asked: list[str] | None, known: list[str]) -> str:
     return EVERY if named == known else " ".join(named)
 
 
-def first_unreviewed(families: str, until: dict[str, int]) -> int:
-    """Return where the next range of the families begins; raise Conflict where they differ."""
+def first_unreviewed(families: str, until: Mapping[str, int], waits: Mapping[str, int]) -> int:
+    """Return where the next range of the families begins; raise Conflict where they differ.
+
+    A family that has no entry before the others' end has nothing there to be read, so it begins
+    with them.
+    """
     ends = {family: end for family, end in until.items() if covers(families, family)}
-    if len(set(ends.values())) > 1:
+    first = max(ends.values(), default=0)
+    if any(waits.get(family, first) < first for family in ends):
         told = ", ".join(f"{family} up to {end}" for family, end in sorted(ends.items()))
         raise Conflict(
             f"these kinds were not reviewed up to one entry: {told}",
             next_step="review those that are behind first, with --kinds and --through, so that "
             "no entry is left out and none is read twice",
         )
-    return next(iter(ends.values()), 0)
+    return first
+
+
+def groups_of(families: Iterable[str], covered: Coverage) -> list[list[str]]:
+    """Return the families in groups of which each can be opened as one range, the longest first."""
+    left = sorted(families)
+    groups: list[list[str]] = []
+    while left:
+        first = max(covered.until[family] for family in left)
+        behind = [family for family in left if covered.waits.get(family, first) < first]
+        groups.append([family for family in left if family not in behind])
+        left = behind
+    return groups[::-1]

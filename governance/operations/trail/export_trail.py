@@ -154,7 +154,7 @@ def _followed(ledger: LedgerView, end: int) -> Iterator[tuple[TrailEntry, Facets
         facets = facets_of(entry.kind, entry.facts, models)
         models.learn(facets)
         names.learn(entry)
-        yield entry, facets, names.at(facets.actor, entry.seq)
+        yield entry, facets, names.at(facets, entry.seq)
 
 
 def _report(

@@ -22,6 +22,10 @@ from governance.storage.trail.facets import Wanted
 _DAY: Final = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 _INSTANT: Final = re.compile(r"\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}\S*", re.ASCII)
 _KIND: Final = re.compile(r"([a-z][a-z0-9_]*\.)+([a-z][a-z0-9_]*|\*)", re.ASCII)
+# Ids and nothing else: an export keeps its filter in the permanent facts, where no free text goes.
+_ACTOR: Final = re.compile(r"@?[a-z][a-z0-9.-]{0,62}", re.ASCII)
+_KEY: Final = re.compile(r"[A-Za-z0-9@][A-Za-z0-9@._:/*-]{0,199}", re.ASCII)
+_MODEL: Final = re.compile(r"[a-z][a-z0-9_.-]{0,62}", re.ASCII)
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -49,8 +53,12 @@ class TrailFilter(Request):
                 "a kind is words joined by dots, or a prefix of them that ends in .*",
                 next_step="write it like release.opened or release.*; the result lists the kinds",
             )
-        table, colon, key = (self.record or "").partition(":")
-        if self.record is not None and not (colon and key and table in COLUMNS):
+        _require_id(
+            self.actor, _ACTOR, "an actor is the id of a person or of a calling system", "mo"
+        )
+        _require_id(self.model, _MODEL, "a model is named by its id", "forecasting")
+        table, _, key = (self.record or "").partition(":")
+        if self.record is not None and not (table in COLUMNS and _KEY.fullmatch(key)):
             raise InvalidInput(
                 "a record is named by its table and its id, with a colon between",
                 next_step=f"write it like version:forecasting/1; tables are {', '.join(COLUMNS)}",
@@ -71,6 +79,11 @@ class TrailFilter(Request):
         """Return what was asked for, as a record keeps it."""
         asked = self.model_dump(mode="json", include=set(TrailFilter.model_fields))
         return {name: value for name, value in asked.items() if value not in {None, False}}
+
+
+def _require_id(text: str | None, pattern: re.Pattern[str], rule: str, example: str) -> None:
+    if text is not None and not pattern.fullmatch(text):
+        raise InvalidInput(rule, next_step=f"write it like {example}, without spaces")
 
 
 def _instant_us(text: str, *, last: bool) -> int:

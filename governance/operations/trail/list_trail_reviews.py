@@ -13,7 +13,13 @@ from governance.operations.inspect.list_reviews import SignatureLine
 from governance.operations.operation import Operation, Request, Result
 from governance.operations.rules import rule_actor
 from governance.operations.trail.coverage import coverage
-from governance.operations.trail.ranges import TrailException, read_range, require_same_range
+from governance.operations.trail.ranges import (
+    ExceptionalLine,
+    TrailException,
+    exceptions_after,
+    read_range,
+    require_same_range,
+)
 from governance.operations.trail.review_trail import COMMANDS, facts_for
 from governance.operations.trail.search_trail import AnswerLine
 from governance.registry.records import Finding, Signature, TrailReview
@@ -28,9 +34,10 @@ class ListTrailReviews(Request):
 
 
 class NameTrailReview(Request):
-    """One review."""
+    """One review; `after` continues its list of exceptions."""
 
     review: str = Field(max_length=40)
+    after: int | None = Field(default=None, ge=0)
 
 
 class TrailReviewLine(Result):
@@ -54,19 +61,24 @@ class TrailReviews(Result):
 
     `reviewed_until` is for each family of kinds the first entry that no signed review has read,
     `waiting` how many entries wait for one, `due_us` when the oldest of them has to be reviewed.
+    `findings` are those that the trail is late, of which the reviews still wait.
     """
 
     size: int
     waiting: int
     due_us: int | None
     overdue: bool
-    finding: str | None
+    findings: list[str]
     reviewed_until: dict[str, int]
     reviews: list[TrailReviewLine]
 
 
 class TrailReviewShown(Result):
-    """One review with what its range holds, and what this person may decide."""
+    """One review with what its range holds, and what this person may decide.
+
+    `exceptional` counts every exception by its reason. `exceptions` is a page of those that are
+    listed one by one; `next_after` continues the list, None where it ends.
+    """
 
     review: str
     state: str
@@ -86,8 +98,9 @@ class TrailReviewShown(Result):
     kinds: dict[str, int]
     answers: list[AnswerLine]
     exceptions_counted: int
-    exceptional: dict[str, int]
+    exceptional: list[ExceptionalLine]
     exceptions: list[TrailException]
+    next_after: int | None
     may_decide: list[str]
     refusals: dict[str, str]
     signatures: list[SignatureLine]
@@ -102,13 +115,13 @@ def list_trail_reviews(
     with deployment.reader() as reader:
         covered = coverage(deployment, reader)
         reviews = [_line(review, now_us) for review in reversed(reader.find(TrailReview))]
-        finding = open_finding(reader)
+        findings = [finding.id for finding in open_findings(reader)]
     return TrailReviews(
         size=covered.size,
         waiting=covered.waiting,
         due_us=covered.due_us,
         overdue=covered.overdue(now_us),
-        finding=None if finding is None else finding.id,
+        findings=findings,
         reviewed_until=covered.until,
         reviews=reviews,
     )
@@ -117,7 +130,7 @@ def list_trail_reviews(
 def show_trail_review(
     deployment: Deployment, actor: Actor, request: NameTrailReview
 ) -> TrailReviewShown:
-    """Show one review, with every exception of its range or the first of them."""
+    """Show one review, with a page of the exceptions of its range."""
     with deployment.reader() as reader:
         review = reader.require(TrailReview, request.review)
         signatures = reader.find(Signature, record_type=TrailReview.TABLE, record=review.id)
@@ -126,6 +139,7 @@ def show_trail_review(
     read = read_range(
         deployment, first=review.first_seq, last=review.last_seq, families=review.families
     )
+    exceptions, next_after = exceptions_after(deployment, read, request.after)
     may, refusals = _choices(deployment, review, actor)
     return TrailReviewShown(
         **_line(review, deployment.clock.now_us()).model_dump(exclude={"exceptions"}),
@@ -137,20 +151,22 @@ def show_trail_review(
         kinds=dict(read.kinds),
         answers=list(read.answers),
         exceptions_counted=read.exceptions_counted,
-        exceptional=dict(read.exceptional),
-        exceptions=list(read.exceptions),
+        exceptional=list(read.exceptional),
+        exceptions=exceptions,
+        next_after=next_after,
         may_decide=may,
         refusals=refusals,
         signatures=[_signature(one) for one in signatures],
     )
 
 
-def open_finding(reader: Reader) -> Finding | None:
-    """Return the finding that the trail is late, while its review waits."""
-    for finding in reversed(reader.find(Finding, rule=TRAIL_OVERDUE)):
-        if reader.require(TrailReview, finding.review).state == TrailReviewState.OPEN.value:
-            return finding
-    return None
+def open_findings(reader: Reader) -> list[Finding]:
+    """Return the findings that the trail is late, while their reviews wait."""
+    return [
+        finding
+        for finding in reader.find(Finding, rule=TRAIL_OVERDUE)
+        if reader.require(TrailReview, finding.review).state == TrailReviewState.OPEN.value
+    ]
 
 
 def _choices(

@@ -19,6 +19,7 @@ from change_control.watch.trail_review import (
     TrailReviewCommand,
     TrailReviewFacts,
     TrailReviewState,
+    covers,
     reviewed_until,
 )
 from governance.deployment import Deployment
@@ -31,10 +32,12 @@ from governance.operations.signing import Signer, authenticate_again, signature_
 from governance.operations.trail.coverage import (
     Coverage,
     coverage,
+    due_of,
     families_of,
     first_unreviewed,
     open_review_of,
     signed_ranges,
+    waiting_after,
 )
 from governance.operations.trail.ranges import (
     RangeRead,
@@ -43,7 +46,7 @@ from governance.operations.trail.ranges import (
     require_same_range,
 )
 from governance.registry.records import TrailReview
-from governance.storage.ports import Body, Unit
+from governance.storage.ports import Body, Reader, Unit
 
 
 class TrailDecision(StrEnum):
@@ -121,7 +124,8 @@ def open_trail_review(
     )
     with deployment.reader() as reader:
         covered = coverage(deployment, reader)
-    families = families_of(request.kinds, list(covered.until))
+        families = families_of(request.kinds, list(covered.until))
+        _refuse_second(reader, families, list(covered.until))  # before a long range is read
     chosen = range_of(deployment, covered, families, through=request.through)
 
     def write(unit: Unit) -> TrailReviewMoved:
@@ -137,7 +141,7 @@ def range_of(
     deployment: Deployment, covered: Coverage, families: str, *, through: int | None
 ) -> Range:
     """Return the next range of the families; raise InvalidInput or Conflict where there is none."""
-    first = first_unreviewed(families, covered.until)
+    first = first_unreviewed(families, covered.until, covered.waits)
     last = covered.size - 1 if through is None else through
     if last >= covered.size:
         raise InvalidInput(
@@ -150,7 +154,8 @@ def range_of(
             next_step=f"name an entry from {first} on; what was signed is not reviewed again",
         )
     read = read_range(deployment, first=first, last=last, families=families)
-    due_us = covered.due_us if covered.due_us is not None else deployment.clock.now_us()
+    waits = [seq for family, seq in covered.waits.items() if covers(families, family)]
+    due_us = due_of(deployment, min(waits)) if waits else deployment.clock.now_us()
     return Range(families=families, first=first, last=last, read=read, due_us=due_us)
 
 
@@ -158,14 +163,10 @@ def new_review(
     unit: Unit, deployment: Deployment, chosen: Range, *, known: list[str], by: str
 ) -> TrailReview:
     """Return the review of the range as a record; raise Conflict where somebody was faster."""
-    waiting = open_review_of(unit, chosen.families, known)
-    if waiting is not None:
-        raise Conflict(
-            f"{waiting.id} is open over some of these kinds, up to entry {waiting.last_seq}",
-            next_step=f"sign it first, or withdraw it: `vigil ledger review show {waiting.id}`",
-        )
+    _refuse_second(unit, chosen.families, known)
     until = dict(reviewed_until(signed_ranges(unit), known))
-    if first_unreviewed(chosen.families, until) != chosen.first:
+    waits, _ = waiting_after(deployment.trail, until, chosen.last + 1)
+    if first_unreviewed(chosen.families, until, waits) != chosen.first:
         raise Conflict(
             "somebody signed a review of these kinds meanwhile",
             next_step="look at `vigil ledger review list`, then open the next one",
@@ -188,6 +189,15 @@ def new_review(
         due_us=chosen.due_us,
         decided_us=None,
     )
+
+
+def _refuse_second(reader: Reader, families: str, known: list[str]) -> None:
+    waiting = open_review_of(reader, families, known)
+    if waiting is not None:
+        raise Conflict(
+            f"{waiting.id} is open over some of these kinds, up to entry {waiting.last_seq}",
+            next_step=f"sign it first, or withdraw it: `vigil ledger review show {waiting.id}`",
+        )
 
 
 def sign_trail_review(

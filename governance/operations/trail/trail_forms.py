@@ -3,7 +3,9 @@
 JSON lines: the first line says what the file is, each further one is an entry. CSV: one line for
 each changed field, or one for an entry that changed none, so that a spreadsheet can filter old and
 new values. A cell that a spreadsheet would take for a formula begins with an apostrophe; so does
-one that began with an apostrophe before, and taking one away gives the value back.
+one that began with an apostrophe before, and taking one away gives the value back. Where semicolons
+or tabs part cells, as in much of Europe, the parts of a cell are cells: inside a cell the same
+holds after each semicolon, tab and new line.
 """
 
 from __future__ import annotations
@@ -26,7 +28,10 @@ COLUMNS: Final = (
 
 _NUMBER: Final = re.compile(r"-?[0-9]+(\.[0-9]+)?", re.ASCII)
 # What spreadsheets begin a formula with, in both widths, and what they skip in front of it.
-_FORMULA: Final = re.compile("[\\s\\x00-\\x1f\ufeff]*[=+\\-@'\uff1d\uff0b\uff0d\uff20]|[\\t\\r\\n]")
+_BEGINS: Final = "[=+\\-@'\uff1d\uff0b\uff0d\uff20]"
+_FORMULA: Final = re.compile(f"[\\s\\x00-\\x1f\ufeff]*{_BEGINS}|[\\t\\r\\n]")
+# What parts a cell elsewhere, in front of a formula; a quotation mark may stand between.
+_PART: Final = re.compile(f'[;\\t\\r\\n](?=[\\s\\x00-\\x1f\ufeff"]*{_BEGINS})')
 
 
 def json_lines(about: Mapping[str, Json], hits: Iterable[TrailHit]) -> bytes:
@@ -48,9 +53,10 @@ def csv_text(hits: Iterable[TrailHit]) -> bytes:
 
 def plain_cell(text: str) -> str:
     """Return the text as a cell that no spreadsheet evaluates; a number stays a number."""
-    if _NUMBER.fullmatch(text) or not _FORMULA.match(text):
+    if _NUMBER.fullmatch(text):
         return text
-    return f"'{text}"
+    text = _PART.sub(r"\g<0>'", text)
+    return f"'{text}" if _FORMULA.match(text) else text
 
 
 def _rows(hit: TrailHit) -> Iterator[tuple[object, ...]]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from change_control.scope import Scope
 from change_control.watch.obligation import FindingKind
 from change_control.watch.review import ReviewState
@@ -47,11 +49,19 @@ def check_overdue(deployment: Deployment, actor: Actor, request: CheckOverdue) -
 
     scope = Scope(organisation=deployment.home.config.organisation)
     actor.require(RUNNERS, scope, act="run monitors")
-    return OverdueMonitors(raised=raise_overdue(deployment, model=request.model))
+    raised = raise_overdue(deployment, model=request.model, demanded_by=actor.person)
+    return OverdueMonitors(raised=raised)
 
 
-def raise_overdue(deployment: Deployment, *, model: str | None = None) -> list[OverdueLine]:
-    """Raise a finding for each monitor that owes a run; the clock does, so no person acts."""
+def raise_overdue(
+    deployment: Deployment, *, model: str | None = None, demanded_by: str | None = None
+) -> list[OverdueLine]:
+    """Raise a finding for each monitor that owes a run.
+
+    The clock does, so no person acts; but who had it looked at is kept in the entry.
+    """
+    notes = {} if demanded_by is None else {"demanded_by": demanded_by}
+
     with deployment.reader() as reader:
         now_us = deployment.clock.now_us()
         if not any(_is_owed(reader, one, now_us) for one in watches(reader, model=model)):
@@ -59,7 +69,7 @@ def raise_overdue(deployment: Deployment, *, model: str | None = None) -> list[O
 
     def write(unit: Unit) -> list[OverdueLine]:
         late = [one for one in watches(unit, model=model) if _is_owed(unit, one, unit.now_us)]
-        return [_raise(unit, one) for one in late]
+        return [_raise(unit, one, notes) for one in late]
 
     return deployment.pen.commit(write)
 
@@ -82,7 +92,7 @@ def _is_owed(reader: Reader, watch: Watch, now_us: int) -> bool:
     return True
 
 
-def _raise(unit: Unit, watch: Watch) -> OverdueLine:
+def _raise(unit: Unit, watch: Watch, notes: Mapping[str, str]) -> OverdueLine:
     digest = unit.put_blob(
         canonical.dumps(
             {
@@ -110,7 +120,7 @@ def _raise(unit: Unit, watch: Watch) -> OverdueLine:
         run=watch.last.id if watch.last else "",
         digest=digest,
     )
-    unit.record(kind="monitor.overdue", actor=MONITOR.person, add=raised.records)
+    unit.record(kind="monitor.overdue", actor=MONITOR.person, add=raised.records, notes=dict(notes))
     return OverdueLine(
         monitor=watch.monitor,
         version=watch.release.version,

@@ -13,6 +13,10 @@ from typing import Final, NamedTuple
 
 from governance.ledger.core.canonical import Json
 
+DERIVATION: Final = 1
+"""Which entries are found by what: one more whenever this module derives other facets. The seal of
+the index covers it, so an index that another release derived is derived again."""
+
 ANSWERS: Final = "inference."
 """What the kinds of answers and refusals begin with."""
 
@@ -32,7 +36,11 @@ _NAMES: Final[Mapping[str, str]] = {
 _PAIRS: Final = (("subject_type", "subject"), ("record_type", "record"))
 # Facts that name a record: of an answer, and of an act that changes no governed row.
 _OF_ANSWERS: Final = (("version", "version"), ("release", "release"), ("caller", "service_client"))
-_OF_ACTS: Final = (("person", "person"), ("client", "service_client"))
+_OF_ACTS: Final = (
+    ("person", "person"),
+    ("client", "service_client"),
+    ("demanded_by", "person"),
+)
 
 
 class Facets(NamedTuple):

@@ -53,6 +53,7 @@ class TrailIndex:
         self._where: list[array[int]] = []
         self._at = array("I")
         self._terms: dict[tuple[str, str], list[int]] = {}
+        self._kinds: dict[str, list[int]] = {}
         self._models = Models()
         self._names = Names()
         self._naming: list[int] = []
@@ -88,12 +89,12 @@ class TrailIndex:
             facets = facets_of(entry.kind, entry.facts, self._models)
             if facets != self._shapes[self._at[seq]]:
                 raise LedgerTampered("the index knows another entry of this number", sequence=seq)
-            return entry, facets, self._names.at(facets.actor, seq)
+            return entry, facets, self._names.at(facets, seq)
 
     def kinds(self) -> list[str]:
         """Return the kinds of entry that there are."""
         with self._lock:
-            return sorted(value for name, value in self._terms if name == "kind")
+            return sorted(self._kinds)
 
     # --- deriving ----------------------------------------------------------------------------
 
@@ -132,8 +133,8 @@ class TrailIndex:
         place = self._ids[facets] = len(self._shapes)
         self._shapes.append(facets)
         self._where.append(array("Q"))
+        self._kinds.setdefault(facets.kind, []).append(place)
         for term in (
-            ("kind", facets.kind),
             ("actor", facets.actor),
             ("model", facets.model),
             *(("record", record) for record in facets.changed + facets.named),
@@ -156,8 +157,8 @@ class TrailIndex:
             asked.append(
                 [
                     place
-                    for (name, value), places in self._terms.items()
-                    if name == "kind" and wanted.matches_kind(value)
+                    for kind, places in self._kinds.items()
+                    if wanted.matches_kind(kind)
                     for place in places
                 ]
             )

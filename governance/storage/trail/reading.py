@@ -16,7 +16,7 @@ from governance.ledger.core.canonical import Json
 from governance.ledger.core.errors import LedgerTampered, NotCanonical
 from governance.ledger.core.record import decode_entry, facts_commitment, leaf_hash
 from governance.ledger.store.view import LedgerEntry, LedgerView
-from governance.storage.trail.facets import changes_of
+from governance.storage.trail.facets import Facets, changes_of
 
 CHUNK: Final = 1000
 _NAME_COLUMNS: Final = {"person": "printed_name", "service_client": "title"}
@@ -64,26 +64,36 @@ class Names:
     """Under which printed name each person and calling system acted at which entry."""
 
     def __init__(self) -> None:
-        self._known: dict[str, list[tuple[int, str]]] = {}
+        self._known: dict[tuple[str, str], list[tuple[int, str]]] = {}
 
     def learn(self, entry: TrailEntry) -> None:
         """Keep the names that the next entry gives."""
         for change in changes_of(entry.facts):
-            column = _NAME_COLUMNS.get(str(change.get("table")))
+            table = str(change.get("table"))
+            column = _NAME_COLUMNS.get(table)
             values = change.get("row") or change.get("set")
             if column is None or not isinstance(values, dict) or column not in values:
                 continue
             value = values[column]
             name = value[1] if isinstance(value, list) and len(value) == 2 else value
-            self._known.setdefault(str(change.get("key")), []).append((entry.seq, str(name)))
+            self._known.setdefault((table, str(change.get("key"))), []).append(
+                (entry.seq, str(name))
+            )
 
-    def at(self, actor: str, seq: int) -> str:
-        """Return the printed name of the actor when entry `seq` was written."""
-        if not actor:
+    def at(self, facets: Facets, seq: int) -> str:
+        """Return the printed name of who acted, when entry `seq` was written.
+
+        An answer is a calling system's; an act is a person's, or a system's that is no person.
+        """
+        if not facets.actor:
             return "the product itself"
-        known = self._known.get(actor, [])
-        before = bisect_left(known, seq + 1, key=lambda named: named[0])
-        return known[before - 1][1] if before else actor
+        tables = ("service_client",) if facets.is_answer else ("person", "service_client")
+        for table in tables:
+            known = self._known.get((table, facets.actor), [])
+            before = bisect_left(known, seq + 1, key=lambda named: named[0])
+            if before:
+                return known[before - 1][1]
+        return facets.actor
 
 
 def _verified(ledger: LedgerView, read: LedgerEntry) -> TrailEntry:

@@ -2,9 +2,10 @@
 
 What hides an entry from a search is an index that does not list it. So a segment counts only with
 its seal: an HMAC, under a key that only the home's key folder gives, over the log's name, the
-segment's place, the leaf of its last entry (which commits to every entry before it) and its
-content. A segment that was changed, taken from another log or made before the log was restored is
-thrown away, and derived again from the entries themselves.
+segment's place, the version of what is derived, the leaf of its last entry (which commits to every
+entry before it) and its content. A segment that was changed, taken from another log, derived by
+another release or made before the log was restored is thrown away, and derived again from the
+entries themselves.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from governance.home import Home
-from governance.storage.trail.facets import Facets
+from governance.storage.trail.facets import DERIVATION, Facets
 
 SEGMENT: Final = 4096
 _DOMAIN: Final = b"oncovigil/trail-index/v1\n"
@@ -81,7 +82,8 @@ class Segments:
             self._give_up(error)
 
     def _seal(self, number: int, leaf: bytes, content: bytes) -> bytes:
-        sealed = b"%s%s\n%d\n" % (_DOMAIN, self._origin.encode(), number) + leaf + content
+        place = b"%s\n%d\n%d\n" % (self._origin.encode(), DERIVATION, number)
+        sealed = _DOMAIN + place + leaf + content
         return hmac.digest(self._key, sealed, "sha256")
 
     @contextmanager

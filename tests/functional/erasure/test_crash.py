@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from governance.errors import GovernanceError
+from governance.errors import Forbidden, GovernanceError
 from governance.ledger.store.keys import KeyDestroyed
 from governance.storage import erasing
 from tests.support.about_people import OTHER, SUBJECT, again, people
@@ -126,6 +126,10 @@ def test_a_key_store_that_cannot_be_written_leaves_the_erasure_standing_and_says
         with pytest.raises(Exception, match="the subject was erased") as refused:
             opened.ask()
         assert refused.value.code == "gate.subject_erased"  # type: ignore[attr-defined]
+        for who in ("mo", "aud", "rea", "sam"):
+            with pytest.raises(Forbidden):
+                opened.small.perform(who, "erasure.finish")
+        assert opened.small.deployment.keys.get(key_id), "who may not, destroys nothing"
         assert opened.small.perform("cas", "erasure.finish") == {"was_left": True}
         assert opened.small.perform("cas", "erasure.finish") == {"was_left": False}
         with pytest.raises(KeyDestroyed):

@@ -10,6 +10,7 @@ from starlette.testclient import TestClient
 
 from governance.console.app import console_of
 from governance.errors import Conflict, InvalidInput
+from governance.operations.trail.review_trail import OPEN_TRAIL_REVIEW
 
 
 @pytest.fixture
@@ -81,6 +82,22 @@ def test_nothing_is_done_without_the_forms_token(
 ) -> None:
     assert reviewer.post(address, data=form).status_code == 403
     assert desk.posted == []
+
+
+@pytest.mark.parametrize("through", ["5O", "\u0665", "1e2", "-1", "all"])
+def test_what_is_no_entry_never_opens_a_review_of_everything(
+    reviewer: TestClient, desk: SampleDesk, through: str
+) -> None:
+    reviewer.post("/trail/reviews", data={"csrf": CSRF, "through": through})
+    params = desk.posted[-1][2]
+    with pytest.raises(InvalidInput):
+        OPEN_TRAIL_REVIEW.checked(params)
+
+
+def test_a_review_continues_its_exceptions(reviewer: TestClient) -> None:
+    page = reviewer.get("/trail/reviews/T-1").text
+    assert "an answer was refused" in page.lower()
+    assert 'href="/ledger/entries/29"' in page
 
 
 def test_a_signature_is_over_the_digest_that_was_shown(

