@@ -88,6 +88,15 @@ def _copied(template: Path, root: Path) -> Path:
     return Path(shutil.copytree(template, root))
 
 
+def test_the_page_says_what_was_run_and_what_was_not() -> None:
+    page = campaign.PAGE.read_text(encoding="utf-8")
+    lines = campaign.lines_of(page)
+    assert page == campaign.page_of(lines)
+    (some,) = (line for line in lines if line.startswith("| open | fsync | KILL |"))
+    without = campaign.page_of([line for line in lines if line != some])
+    assert "open fsync KILL" in without.splitlines()[-1]
+
+
 def test_the_page_says_that_nothing_was_lost() -> None:
     page = campaign.PAGE.read_text(encoding="utf-8")
     lines = [line.strip("| ").split(" | ") for line in campaign.lines_of(page)]
@@ -101,11 +110,13 @@ def test_the_page_says_that_nothing_was_lost() -> None:
 def test_every_call_of_the_phase_under_every_fault(
     template: Path, tmp_path: Path, phase: str
 ) -> None:
-    runs, failures = 0, []
+    runs, failures, calls = 0, [], set()
     for call, what, given in campaign.faults(template, tmp_path, phase):
+        calls.add(call)
         row = campaign.row_of(template, tmp_path, call, what, given)
         print(row.text())
         runs += len(row.runs)
         failures += row.failures
     assert failures == []
     assert runs >= 20
+    assert calls == set(campaign.CALLS[phase])
