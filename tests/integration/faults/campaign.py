@@ -50,9 +50,9 @@ one of ours. *Survived* counts runs with a request that was whole in the ledger 
 told, which is why a request is sent again under its key.
 
 Phases: `init` makes a home as `vigil init` does and must leave a whole one or none; `open` starts
-on one and goes on to the same requests; `commit` writes twelve, with small files, so that the write-ahead log moves and
-`checkpoints.log` begins anew several times; `close` ends. "On" makes that call and all later ones
-of the thread fail, "first" all up to that one.
+on one and goes on to the same requests; `commit` writes twelve, with small files, so that the
+write-ahead log moves and `checkpoints.log` begins anew several times; `close` ends. "On" makes that
+call and all later ones of the thread fail, "first" all up to that one.
 
 Written by `python -m tests.integration.faults.campaign --write`, which runs everything again, in
 about twenty minutes; with the name of a phase it runs that one and keeps the other lines.
