@@ -22,6 +22,7 @@ from governance.console.rendering import Templates
 from governance.errors import InvalidInput, Problem, Unauthenticated
 from governance.operations.actor import Actor, PasswordMustChange
 from governance.operations.admin.sign_in import LOCAL_PEER
+from governance.operations.inspect.log_before import LogBefore
 from governance.reports.chart import Chart, Gallery
 
 MOST_FORM_BYTES: Final = 64 * 1024
@@ -69,6 +70,12 @@ class Visit:
                 "nobody is signed in", next_step="sign in, then open the page again"
             )
         return self.who
+
+    @property
+    def log_before(self) -> LogBefore:
+        """The logs before this one, whose numbers of entries are not opened here."""
+        first = self.desk.ledger_entry(0)
+        return LogBefore.of(first.facts, first.t_us)
 
     @property
     def peer(self) -> str:

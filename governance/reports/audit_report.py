@@ -183,11 +183,15 @@ class AuditReport:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OrderProof:
-    """The two ledger positions that show that the rules came before the results (P4)."""
+    """The two ledger positions that show that the rules came before the results (P4).
+
+    `of_log_before` says that they are positions in a log before the one that is read.
+    """
 
     plan: str
     plan_seq: int
     opened_seq: int
+    of_log_before: bool = False
 
     @property
     def holds(self) -> bool:
@@ -197,6 +201,12 @@ class OrderProof:
     @property
     def sentence(self) -> str:
         """Return the proof as a sentence, or what is wrong."""
+        if self.of_log_before:
+            return f"{self._sentence} Both are positions in a log before this one."
+        return self._sentence
+
+    @property
+    def _sentence(self) -> str:
         if self.holds:
             return (
                 f"The plan {self.plan} was approved at ledger position {self.plan_seq}, before the "

@@ -50,6 +50,7 @@ def _view(visit: Visit, reader: Reader) -> AuditView:
         visit.path("evidence"),
         organisation=visit.desk.organisation,
         deployment=visit.desk.deployment,
+        before=visit.log_before,
     )
 
 

@@ -50,7 +50,7 @@ def model(visit: Visit) -> Response:
     name = visit.path("model")
     with visit.desk.reader() as reader:
         view = model_view(reader, name, standing_in=_standing_in(visit, reader, name))
-    return visit.show("model.html", view=view)
+    return visit.show("model.html", view=view, before=visit.log_before)
 
 
 def document(visit: Visit) -> Response:
@@ -89,7 +89,9 @@ def finding(visit: Visit) -> Response:
 def _watch(visit: Visit, view: WatchView) -> Response:
     chart = trigger_chart(view.report) if view.report and view.report.path else None
     address = visit.picture(chart) if chart else None
-    return visit.show("watch.html", view=view, chart=chart, address=address)
+    return visit.show(
+        "watch.html", view=view, chart=chart, address=address, before=visit.log_before
+    )
 
 
 def _standing_in(visit: Visit, reader: Reader, name: str) -> StandingIn:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from audits.estimate import Json
 from governance.console.views.models import entry_shown
+from governance.operations.inspect.log_before import LogBefore
 from governance.registry.records import ChangeRequest, Dataset, Evidence, Review, Signature
 from governance.reports.audit_report import AuditReport, Manifestation, OrderProof, ReportContext
 from governance.reports.evidence_reader import read_audit
@@ -26,7 +27,9 @@ class AuditView:
     record: Json
 
 
-def audit_view(reader: Reader, name: str, *, organisation: str, deployment: str) -> AuditView:
+def audit_view(
+    reader: Reader, name: str, *, organisation: str, deployment: str, before: LogBefore
+) -> AuditView:
     """Return one audit report, or raise NotFound or EvidenceUnreadable."""
     evidence = reader.require(Evidence, name)
     record: Json = json.loads(reader.blob(evidence.digest))
@@ -43,7 +46,10 @@ def audit_view(reader: Reader, name: str, *, organisation: str, deployment: str)
         produced_by=evidence.produced_by,
         dataset=evidence.dataset,
         order=OrderProof(
-            plan=evidence.plan, plan_seq=evidence.plan_seq, opened_seq=evidence.opened_seq
+            plan=evidence.plan,
+            plan_seq=evidence.plan_seq,
+            opened_seq=evidence.opened_seq,
+            of_log_before=before.holds(evidence.produced_us),
         ),
         reproduce=f"vigil audit reproduce {evidence.id}",
         signatures=_manifestations(reader, evidence, reviews),

@@ -39,7 +39,7 @@ def run_audit(deployment: Deployment, actor: Actor, request: RunAudit) -> Eviden
         plan=plan.id,
         permit=lambda _unit: None,
     )
-    return evidence_line(evaluated.evidence)
+    return evidence_line(deployment, evaluated.evidence)
 
 
 RUN_AUDIT = Operation(

@@ -9,6 +9,7 @@ from governance.ledger.core import canonical
 from governance.operations.actor import Actor
 from governance.operations.change.evaluate_version import compute_evidence, gather_inputs
 from governance.operations.change.evaluation_work import software
+from governance.operations.inspect.log_before import LogBefore
 from governance.operations.operation import Operation, Request, Result
 from governance.registry.digest import sha256_hex
 from governance.registry.records import Document, Evidence, Version
@@ -25,7 +26,10 @@ class NameEvidence(Request):
 
 
 class EvidenceLine(Result):
-    """One piece of evidence; the two ledger positions prove that the plan came first (P4)."""
+    """One piece of evidence; the two ledger positions prove that the plan came first (P4).
+
+    `of_log_before` says that both are positions in a log before this one.
+    """
 
     evidence: str
     kind: str
@@ -37,6 +41,7 @@ class EvidenceLine(Result):
     verdict: str
     plan_seq: int
     opened_seq: int
+    of_log_before: bool
     produced_by: str
     produced_us: int
 
@@ -68,7 +73,9 @@ def list_evidence(deployment: Deployment, actor: Actor, _request: ListEvidence) 
     """List the evidence."""
     del actor
     with deployment.reader() as reader:
-        return EvidenceList(evidence=[evidence_line(item) for item in reader.find(Evidence)])
+        return EvidenceList(
+            evidence=[evidence_line(deployment, item) for item in reader.find(Evidence)]
+        )
 
 
 def show_evidence(deployment: Deployment, actor: Actor, request: NameEvidence) -> EvidenceContent:
@@ -79,7 +86,7 @@ def show_evidence(deployment: Deployment, actor: Actor, request: NameEvidence) -
         content = canonical.loads(reader.blob(evidence.digest))
     if not isinstance(content, dict):
         raise RuntimeError("evidence is always an object")
-    return EvidenceContent(line=evidence_line(evidence), content=content)
+    return EvidenceContent(line=evidence_line(deployment, evidence), content=content)
 
 
 def reproduce_evidence(deployment: Deployment, actor: Actor, request: NameEvidence) -> Reproduced:
@@ -104,8 +111,9 @@ def reproduce_evidence(deployment: Deployment, actor: Actor, request: NameEviden
     )
 
 
-def evidence_line(evidence: Evidence) -> EvidenceLine:
+def evidence_line(deployment: Deployment, evidence: Evidence) -> EvidenceLine:
     """Return the evidence as listed."""
+    first = deployment.ledger.entry(0)
     return EvidenceLine(
         evidence=evidence.id,
         kind=evidence.kind,
@@ -117,6 +125,7 @@ def evidence_line(evidence: Evidence) -> EvidenceLine:
         verdict=evidence.verdict,
         plan_seq=evidence.plan_seq,
         opened_seq=evidence.opened_seq,
+        of_log_before=LogBefore.of(first.facts, first.t_us).holds(evidence.produced_us),
         produced_by=evidence.produced_by,
         produced_us=evidence.produced_us,
     )

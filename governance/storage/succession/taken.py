@@ -5,6 +5,9 @@ before alone, and goes on there: erasures, reviews of the trail, lifted legal ho
 signatures of these. A person's key is in one key store, so erasing somebody in one log destroys
 what that log holds, and its receipt says what it did; the other log is asked too (P13).
 
+Documents in force are in force from entry 0 on, so that evidence of the new log is compared with a
+place in the new log (P4). Evidence and monitor runs keep their numbers, those of the log before.
+
 An open legal hold is taken over, or evidence would be unprotected in the new log. One on a person
 gets the key under which the new log will know that person; a first signature for lifting it does
 not count there.
@@ -18,6 +21,7 @@ from typing import Final
 
 from change_control.erase.legal_hold import LegalHoldState
 from governance.registry.records import (
+    Document,
     Erasure,
     LegalHold,
     Record,
@@ -55,6 +59,9 @@ def _taken(records: Iterable[Record], new_keys: Mapping[str, str]) -> Iterator[R
         if isinstance(record, _LEFT):
             continue
         if isinstance(record, Signature) and record.record_type in _LEFT_SIGNATURES:
+            continue
+        if isinstance(record, Document) and record.in_force_seq is not None:
+            yield replace(record, in_force_seq=0)
             continue
         if isinstance(record, LegalHold):
             key_id = None if record.key_id is None else new_keys.get(record.key_id)

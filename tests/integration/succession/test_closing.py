@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -16,7 +17,7 @@ from governance.operations.admin.succession import EndOfLog, close_log
 from governance.operations.inspect.reconcile import difference, in_short, reconcile_home
 from governance.operations.inspect.verify_files import rebuild_files, verify_files
 from governance.operations.signing import SignatureRefused
-from governance.registry.records import RECORD_TYPES, Record
+from governance.registry.records import RECORD_TYPES, Document, Record
 from governance.storage.errors import LogClosed
 from governance.storage.succession.pending import SuccessionPending
 from tests.integration.succession.ending import (
@@ -60,13 +61,23 @@ def test_the_successor_holds_the_same_state_and_goes_on(old: Path, tmp_path: Pat
     closed = close(old, tmp_path / "next")
     assert (closed.mode, closed.lost, closed.without_password) == ("closed", None, [])
     with reopened(tmp_path / "next") as after:
-        assert records(after) == held
+        assert records(after) == [
+            replace(one, in_force_seq=0)
+            if isinstance(one, Document) and one.in_force_seq is not None
+            else one
+            for one in held
+        ]
+        (evidence,) = after.perform("mo", "audit.list")["evidence"]
+        assert evidence["of_log_before"]
         with after.deployment.reader() as reader:
             assert reader.outcomes(model=MODEL) == outcomes
         assert after.perform("mo", "model.show", model=MODEL)
         hold = after.perform("sam", "hold.list")["holds"][0]["hold"]
         after.signed("rea", "hold.lift", hold=hold, reason="Looked into")
         after.release(after.approved_version())
+        _old, new = after.perform("mo", "audit.list")["evidence"]
+        assert not new["of_log_before"]
+        assert new["plan_seq"] < new["opened_seq"] < after.size()
         after.deployment.rebuild()
         after.deployment.ledger.verify()
     assert rebuild_files(tmp_path / "next").identical
