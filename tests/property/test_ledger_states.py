@@ -294,5 +294,5 @@ def test_no_story_breaks_the_ledger() -> None:
 @pytest.mark.requirement("P3")
 def test_no_long_story_breaks_the_ledger() -> None:
     run_state_machine_as_test(
-        LedgerStory, settings=settings(max_examples=50, stateful_step_count=40)
+        LedgerStory, settings=settings(max_examples=20, stateful_step_count=30)
     )
