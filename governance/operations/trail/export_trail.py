@@ -27,7 +27,7 @@ from governance.operations.trail.filters import TrailFilter
 from governance.operations.trail.hits import TrailHit, hit_of
 from governance.operations.trail.trail_forms import csv_text, json_lines
 from governance.reports.trail_pdf import TrailReport, render_trail_pdf
-from governance.storage.trail.facets import Facets, Models, facets_of
+from governance.storage.trail.facets import Facets, Models, Wanted, facets_of
 from governance.storage.trail.reading import Names, TrailEntry, first_from, read_entries
 
 EXPORTERS: Final = frozenset(
@@ -45,6 +45,10 @@ class ExportForm(StrEnum):
 
 MOST: Final = {ExportForm.JSONL: 100_000, ExportForm.CSV: 100_000, ExportForm.PDF: 1_000}
 """How many entries one file holds."""
+
+
+UNKNOWN: Final = "names nothing in the ledger"
+"""What the record of an export keeps of an id or a kind that no entry has."""
 
 
 class ExportTooLarge(GovernanceError):
@@ -73,13 +77,17 @@ class TrailExported(Result):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Taken:
-    """What the filter finds: the entries, and the answers that are only counted."""
+    """What the filter finds: the entries, and the answers that are only counted.
+
+    `unknown` are the members of the filter that name nothing in the ledger.
+    """
 
     size: int
     first: int
     end: int
     hits: list[TrailHit]
     answers: Counter[tuple[str, str, str, str]]
+    unknown: frozenset[str]
 
 
 def export_trail(deployment: Deployment, actor: Actor, request: ExportTrail) -> TrailExported:
@@ -97,7 +105,8 @@ def export_trail(deployment: Deployment, actor: Actor, request: ExportTrail) -> 
     digest = sha256(content).hexdigest()
     notes: dict[str, Json] = {
         "entries": len(taken.hits),
-        "filter": request.told(),
+        # What the facts keep is permanent: an id that no entry has is not put there by a typist.
+        "filter": request.told() | dict.fromkeys(taken.unknown, UNKNOWN),
         "form": request.form.value,
         "sha256": digest,
         "size": taken.size,
@@ -132,7 +141,11 @@ def take(ledger: LedgerView, request: ExportTrail) -> Taken:
     end = size if until_us is None else first_from(ledger, until_us + 1, size=size)
     hits: list[TrailHit] = []
     answers: Counter[tuple[str, str, str, str]] = Counter()
+    asked = {name: getattr(wanted, name) for name in ("actor", "kind", "model", "record")}
+    unknown = {name: Wanted(**{name: one}) for name, one in asked.items() if one is not None}
     for entry, facets, name in _followed(ledger, end):
+        for known in [one for one, alone in unknown.items() if alone.matches(facets)]:
+            del unknown[known]
         if entry.seq < first or not wanted.matches(facets):
             continue
         if facets.is_answer and not request.answers:
@@ -141,7 +154,14 @@ def take(ledger: LedgerView, request: ExportTrail) -> Taken:
         if len(hits) == MOST[request.form]:
             raise _too_large(request.form)
         hits.append(hit_of(entry, facets, name))
-    return Taken(size=size, first=first, end=max(first, end), hits=hits, answers=answers)
+    return Taken(
+        size=size,
+        first=first,
+        end=max(first, end),
+        hits=hits,
+        answers=answers,
+        unknown=frozenset(unknown),
+    )
 
 
 def _followed(ledger: LedgerView, end: int) -> Iterator[tuple[TrailEntry, Facets, str]]:

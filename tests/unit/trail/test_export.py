@@ -15,7 +15,7 @@ from pypdf import PdfReader
 
 from governance.errors import Forbidden
 from governance.operations.trail import export_trail
-from governance.operations.trail.export_trail import ExportForm, ExportTooLarge
+from governance.operations.trail.export_trail import UNKNOWN, ExportForm, ExportTooLarge
 from governance.operations.trail.hits import FieldChange, TrailHit
 from governance.operations.trail.trail_forms import csv_text, plain_cell
 from governance.reports.trail_pdf import TrailReport, render_trail_pdf
@@ -67,6 +67,15 @@ def test_an_export_is_an_entry_with_the_digest_of_the_file(home: Small) -> None:
         "entries": told["entries"], "filter": {"actor": "mo"}, "form": "csv",
         "sha256": told["sha256"], "size": told["size"],
     }  # fmt: skip
+
+
+def test_what_names_nothing_in_the_ledger_is_not_made_permanent(home: Small) -> None:
+    asked = {"actor": "kari.nordmann-01015012345", "record": "person:01015012345", "kind": "kari.n"}
+    told, content = exported(home, "jsonl", **asked, model="forecasting")
+    (hit,) = home.perform("aud", "trail.search", kind="trail.exported")["hits"]
+    assert hit["notes"]["filter"] == {"model": "forecasting", **dict.fromkeys(asked, UNKNOWN)}
+    assert told["entries"] == 0
+    assert json.loads(content.splitlines()[0])["filter"]["actor"] == asked["actor"]
 
 
 def test_who_may_not_take_the_trail_along_is_refused_and_nothing_is_recorded(home: Small) -> None:
