@@ -184,7 +184,8 @@ class Story:
             opened = self.company.perform(REVIEWER, "trail_review.open")
             shown = self.company.perform(REVIEWER, "trail_review.show", review=opened["review"])
             told(f"{opened['review']}: entries 0 to {opened['last_seq']}, due in 30 days")
-            told(f"{shown['exceptions_counted']} exceptions are listed, answers are counted")
+            listed = len(shown["exceptions"])
+            told(f"{shown['exceptions_counted']} exceptions, {listed} of them one by one")
             told(f"rea may not sign: {shown['refusals']['accepted']}")
             told(f"see {self.address}/trail/reviews/{opened['review']}")
 
