@@ -9,7 +9,9 @@ Then a mark in the old home keeps it from going on.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -34,6 +36,7 @@ from governance.operations.admin.log_end import (
     planned,
     without_key,
 )
+from governance.operations.admin.password_tries import check_password
 from governance.operations.admin.recovering import given_up
 from governance.operations.operation import Request, Result
 from governance.operations.signing import SignatureRefused
@@ -50,6 +53,7 @@ from governance.storage.succession.statement import (
     CLOSED,
     CONFIRM,
     PREDECESSOR,
+    SIGNED,
     Signatory,
     signed_facts,
 )
@@ -57,6 +61,7 @@ from governance.storage.witnessing import Reach, ask_all, configured_witnesses
 
 SUCCESSOR: Final = "successor"
 SUCCESSOR_LEAF: Final = "successor_leaf"
+_PEER: Final = "the closing of the log"
 
 
 class Signing(Request):
@@ -100,9 +105,14 @@ def close_log(root: Path, new: Path, request: EndOfLog, *, clock: Clock | None =
             return _went_on(deployment, new, keys.closed_seq)
         deployment.cosigner.round()
         state = _state_of(deployment.home, deployment.ledger.head()[0])
-        people = _two(state, request, organisation=deployment.home.config.organisation)
+        people = _two(
+            state,
+            request,
+            organisation=deployment.home.config.organisation,
+            matches=partial(_counted, deployment),
+        )
         if new.exists() and any(new.iterdir()):
-            home = _prepared(new, deployment)
+            home = _prepared(new, deployment, people)
         else:
             home = _build(
                 deployment.home,
@@ -149,7 +159,9 @@ def recover_log(
                 inspected.rebuild()
             size = ledger.tree.size
         state = _state_of(old, end.kept)
-        people = _two(state, request, organisation=old.config.organisation)
+        people = _two(
+            state, request, organisation=old.config.organisation, matches=partial(_uncounted, state)
+        )
         if size > end.kept:
             _require_still(old, size, people)
         home = _build(
@@ -169,13 +181,36 @@ def recover_log(
 # --- who signs ----------------------------------------------------------------------------------
 
 
-def _two(state: State, request: EndOfLog, *, organisation: str) -> tuple[Signatory, Signatory]:
-    """Return both who sign; raise Conflict, SignatureRefused or Forbidden. Nothing is written."""
+def _counted(deployment: Deployment, signing: Signing) -> bool:
+    """Return whether the password is the person's; tries are few, as at every signature."""
+    password = signing.password.get_secret_value()
+    return (
+        check_password(deployment, name=signing.person, password=password, peer=_PEER) is not None
+    )
+
+
+def _uncounted(state: State, signing: Signing) -> bool:
+    """Return the same where nothing may be written, so that no try can be counted."""
+    credential = state.credentials.get(signing.person)
+    hashed = None if credential is None else credential.password_hash
+    return password_matches(hashed, signing.password.get_secret_value())
+
+
+def _two(
+    state: State, request: EndOfLog, *, organisation: str, matches: Callable[[Signing], bool]
+) -> tuple[Signatory, Signatory]:
+    """Return both who sign; raise Conflict, SignatureRefused or Forbidden."""
     if request.administrator.person == request.second.person:
         raise Conflict(
             "one person cannot sign twice",
             next_step="Let a reviewer or regulatory give the second signature.",
         )
+    for signing in (request.administrator, request.second):
+        if not matches(signing):
+            raise SignatureRefused(
+                "a password is not that of the person who is to sign, so nothing was signed",
+                next_step="Both give their own passwords, as they were when the log was whole.",
+            )
     everywhere = str(Scope(organisation=organisation, site="*"))
     return (
         _signatory(state, request.administrator, {role.value for role in BEGIN}, everywhere),
@@ -207,12 +242,6 @@ def _require_still(old: Home, size: int, people: tuple[Signatory, Signatory]) ->
 
 def _signatory(state: State, signing: Signing, roles: set[str], scope: str) -> Signatory:
     credential = state.credentials.get(signing.person)
-    hashed = None if credential is None else credential.password_hash
-    if not password_matches(hashed, signing.password.get_secret_value()):
-        raise SignatureRefused(
-            "a password is not that of the person who is to sign, so nothing was signed",
-            next_step="Both give their own passwords, as they were when the log was whole.",
-        )
     (person,) = (one for one in state.find("person", id=signing.person) if isinstance(one, Person))
     held = [
         one.role
@@ -300,13 +329,23 @@ def _last_entry(
     deployment.pen.commit(write)
 
 
-def _prepared(new: Path, deployment: Deployment) -> Home:
-    """Return a home that an interrupted close has left, where it is of this log."""
+def _prepared(new: Path, deployment: Deployment, people: tuple[Signatory, Signatory]) -> Home:
+    """Return a home that an interrupted close has left, where these two began it for this log."""
     home = Home.open(new)
     if not is_pending(home) or _predecessor(home).get("origin") != deployment.home.origin:
         raise Conflict(
             f"{new} exists and is no home that waits for this log to be closed",
             next_step="Choose another folder; a home is never made over something else.",
+        )
+    with inspect_storage(home) as inspected:
+        facts = inspected.ledger.entry(0).facts
+    signed = facts.get(SIGNED) if isinstance(facts, dict) else None
+    listed = signed if isinstance(signed, list) else []
+    begun = [one.get("person") for one in listed if isinstance(one, dict)]
+    if begun != [who.person for who in people]:
+        raise Conflict(
+            f"{new} was begun by other people, whose signatures stand in its first entry",
+            next_step="Let the same two go on, or remove that home and close the log again.",
         )
     return home
 

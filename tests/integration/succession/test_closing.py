@@ -13,6 +13,7 @@ import pytest
 from governance.errors import Conflict, Forbidden, GovernanceError
 from governance.home import Home
 from governance.operations.admin import succession
+from governance.operations.admin.password_tries import TooManyFailures
 from governance.operations.admin.succession import EndOfLog, close_log
 from governance.operations.inspect.reconcile import difference, in_short, reconcile_home
 from governance.operations.inspect.verify_files import rebuild_files, verify_files
@@ -151,7 +152,7 @@ REFUSED: dict[str, tuple[EndOfLog, type[GovernanceError]]] = {
         SignatureRefused,
     ),
     "somebody who is not there": (request("nobody"), SignatureRefused),
-    "somebody who was disabled": (request(second="cas"), Forbidden),
+    "somebody who was disabled": (request(second="cas"), SignatureRefused),
     "no administrator": (request("rea", "reg"), Forbidden),
     "an administrator alone": (request(second="mo"), Forbidden),
     "a reviewer of one site": (request(second="sita"), Forbidden),
@@ -167,6 +168,24 @@ def test_who_may_not_sign_leaves_nothing(old: Path, tmp_path: Path, name: str) -
         close(old, tmp_path / "next", asked)
     assert (contents(old)["vigil.toml"], verify_files(old).size) == before
     assert sorted(path.name for path in tmp_path.iterdir()) == ["home"]
+
+
+def test_tries_at_a_password_are_few_at_the_end_of_a_log_too(old: Path, tmp_path: Path) -> None:
+    wrong = EndOfLog(administrator=signing("ada"), second=signing("rea", "x"), reason="planned")
+    for _try in range(5):
+        with pytest.raises(SignatureRefused):
+            close(old, tmp_path / "next", wrong)
+    with pytest.raises(TooManyFailures):
+        close(old, tmp_path / "next")
+    assert not (tmp_path / "next").exists()
+
+
+def test_an_interrupted_close_goes_on_with_the_two_who_began_it(old: Path, tmp_path: Path) -> None:
+    with patch.object(succession, "_last_entry", crash), pytest.raises(Crash):
+        close(old, tmp_path / "next")
+    with pytest.raises(Conflict, match="begun by other people"):
+        close(old, tmp_path / "next", request(second="reg"))
+    close(old, tmp_path / "next")
 
 
 def test_a_password_that_somebody_else_chose_signs_nothing(tmp_path: Path) -> None:
