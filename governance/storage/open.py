@@ -17,7 +17,7 @@ from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
-from sqlalchemy import Connection, Engine, select
+from sqlalchemy import Connection, Engine, func, select
 
 from governance.adapters.key_store import FileKeyStore
 from governance.adapters.witness_client import HttpWitness
@@ -71,6 +71,7 @@ _log = logging.getLogger(__name__)
 
 _ENTRY = Row.metadata.tables[EntryRow.__tablename__]
 _CHECKPOINT = Row.metadata.tables[CheckpointRow.__tablename__]
+_SIZE = select(func.count()).select_from(_ENTRY)
 _FIRST = select(_CHECKPOINT.c.size).where(_CHECKPOINT.c.size == 1)
 
 
@@ -212,11 +213,12 @@ class Inspected:
 
 
 @contextmanager
-def inspect_storage(home: Home) -> Iterator[Inspected]:
+def inspect_storage(home: Home, *, lost: bool = False) -> Iterator[Inspected]:
     """Read the home for the length of the block, beside a server that owns it or without one.
 
     Needs no lock and no private key of the log, and writes nothing. Raises WrongRevision,
-    SettingRefused or LedgerTampered.
+    SettingRefused or LedgerTampered. `lost`: notes in checkpoints.log that are ahead of the stored
+    entries are no fault here, but what the log is to be recovered from.
     """
     with ExitStack() as stack:
         if home.is_sqlite and not home.database_path.exists():
@@ -227,7 +229,7 @@ def inspect_storage(home: Home) -> Iterator[Inspected]:
         keys = FileKeyStore(home.keys_dir)
         stack.callback(keys.close)
         ring = KeyRing(read_log_keys(engine, home.origin))
-        live = _derive(engine, home, ring.keys)
+        live = _derive(engine, home, ring.keys, lost=lost)
         ledger = LedgerView(
             engine=engine,
             live=live,
@@ -324,7 +326,7 @@ def _compared(
     return live, in_force, witnesses_in_force(home, in_force.policy, known)
 
 
-def _derive(engine: Engine, home: Home, keys: LogKeys) -> LiveLog:
+def _derive(engine: Engine, home: Home, keys: LogKeys, *, lost: bool = False) -> LiveLog:
     """Build the tree from one snapshot, against every checkpoint that this home still has."""
     # The file first: a server that runs beside us may append to it while the snapshot is read.
     in_file = largest_note(home.checkpoints_log, keys=keys)
@@ -332,6 +334,9 @@ def _derive(engine: Engine, home: Home, keys: LogKeys) -> LiveLog:
         raise LedgerTampered(f"{home.checkpoints_log.name} is gone, or holds no whole note")
     with engine.connect() as connection, connection.begin():
         stored = _last_stored(connection, keys)
+        if lost:
+            size = connection.execute(_SIZE).scalar_one()
+            in_file = largest_note(home.checkpoints_log, keys=keys, at_most=size) or stored
         anchors = [in_file, stored]
         envelopes = select(_ENTRY.c.env, _ENTRY.c.leaf).order_by(_ENTRY.c.seq)
         with streamed_tuples(connection, envelopes) as rows:

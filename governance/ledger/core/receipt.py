@@ -52,9 +52,9 @@ _NEXT: Final[dict[Step, str]] = {
     "body_c": "The body is not the one that was logged: ask the log for the receipt again.",
     "leaf": "The proof is of another entry: ask the log for the receipt again.",
     "origin": "Check that the policy names the log that you expect.",
-    "log_signature": "Where the log's key was rotated since, the receipt is of another policy's "
-    "day: ask the log for it again, or verify it with the log.policy that was pinned then. Where "
-    "neither helps, treat it as forged.",
+    "log_signature": "Receipt and policy may lie on two sides of a rotation of the log's key: pin "
+    "the log's present log.policy and ask the log for it again, or verify it with the policy of "
+    "its day. Where neither helps, treat it as forged.",
     "quorum": "Fetch the receipt again after the next checkpoint interval, with cosignatures.",
     "inclusion": "The entry is not in the signed tree: treat the receipt as forged.",
 }

@@ -110,10 +110,13 @@ def _ends_whole(path: Path) -> bool:
         return size == 0 or file.read() == _END
 
 
-def largest_note(path: Path, *, keys: LogKeys) -> VerifiedCheckpoint | None:
+def largest_note(
+    path: Path, *, keys: LogKeys, at_most: int | None = None
+) -> VerifiedCheckpoint | None:
     """Return the checkpoint of the largest whole note in the file's tail, None without one.
 
-    Raises LedgerTampered for a whole note that no key of its size signed.
+    `at_most` leaves out larger sizes, for a storage that has lost its end. Raises
+    LedgerTampered for a whole note that no key of its size signed.
     """
     try:
         tail = b"\n" + _tail(path)
@@ -123,6 +126,8 @@ def largest_note(path: Path, *, keys: LogKeys) -> VerifiedCheckpoint | None:
         opened = [keys.open(note) for note in _notes(tail, keys.origin)]
     except NoteRejected as error:
         raise LedgerTampered(f"{path.name} holds a note that the log did not sign") from error
+    if at_most is not None:
+        opened = [one for one in opened if one.size <= at_most]
     return max(opened, key=lambda checkpoint: checkpoint.size, default=None)
 
 

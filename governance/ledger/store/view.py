@@ -209,7 +209,8 @@ class LedgerView:
         One snapshot is read once, in order. Bodies are decrypted and compared; a body without a
         key is accepted only where a later entry says that it was erased. Where somebody is erased
         meanwhile, the snapshot is no longer what is kept, and another one is read.
-        Where `destroyed` is given, bodies of keys that are known as destroyed are listed there.
+        `destroyed` is for a recovery: bodies of keys that are known as destroyed are listed there,
+        and notes in checkpoints.log that are ahead of the storage are what it recovers from.
         """
         while True:
             try:
@@ -219,10 +220,12 @@ class LedgerView:
 
     def _verify(self, watch: Watch, destroyed: list[int] | None) -> VerifiedLog:
         newest = [self.log_keys.open(self._live.note)]
-        in_file = largest_note(self._notes_path, keys=self.log_keys)
-        if in_file is None:
+        at_most = None if destroyed is None else self._live.tree.size
+        in_file = largest_note(self._notes_path, keys=self.log_keys, at_most=at_most)
+        if in_file is not None:
+            newest.append(in_file)
+        elif destroyed is None:
             raise LedgerTampered(f"{self._notes_path.name} is gone, or holds no whole note")
-        newest.append(in_file)
         with self._connect() as connection:
             query = _rows().order_by(_ENTRY.c.seq)
             with streamed_tuples(connection, query) as found:

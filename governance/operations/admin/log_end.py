@@ -8,10 +8,11 @@ from audits.estimate import Json
 from governance.deployment import Deployment
 from governance.errors import Conflict, NotFound
 from governance.home import Home
+from governance.ledger.core.errors import LedgerTampered
 from governance.ledger.core.log_keys import LogKeys
 from governance.ledger.core.merkle import Tree
-from governance.ledger.core.witness import SeenCheckpoint
 from governance.ledger.store.checkpoints import StoredCheckpoints
+from governance.ledger.store.note_file import largest_note
 from governance.ledger.store.view import LedgerView
 from governance.ledger.store.witnesses import compare
 from governance.operations.admin.last_witnessed import last_witnessed
@@ -113,6 +114,14 @@ def without_key(home: Home, ledger: LedgerView, seen: list[Asked]) -> End:
         )
     for one, last in seen:
         compare(one, last, ledger.tree)
+    own = largest_note(home.checkpoints_log, keys=ledger.log_keys)
+    if own is not None and own.size > ledger.tree.size:
+        raise LedgerTampered(
+            f"{home.checkpoints_log.name} shows {own.size} signed entries, and they are not there",
+            sequence=ledger.tree.size,
+            next_step="Look for the newer storage; where it is lost, recover without --key-lost: "
+            "that needs no key either, and names what is lost.",
+        )
     kept, _root = ledger.head()
     notes = [(kept, ledger.checkpoint())]
     notes += [(last.size, last.checkpoint.note.decode()) for _one, last in seen if last is not None]
@@ -128,20 +137,30 @@ def without_key(home: Home, ledger: LedgerView, seen: list[Asked]) -> End:
     )
 
 
-def behind(ledger: LedgerView, seen: list[Asked]) -> End:
-    """Return the end of a storage that a witness is ahead of; raise LedgerBehind at a fork."""
+def behind(home: Home, ledger: LedgerView, seen: list[Asked]) -> End:
+    """Return the end of a storage that a witness is ahead of; raise LedgerBehind at a fork.
+
+    Where the policy has no quorum, a note in checkpoints.log shows the loss as well.
+    """
     tree: Tree = ledger.tree
     ahead = [(one, last) for one, last in seen if last is not None and last.size > tree.size]
     for one, last in seen:
         if last is None or last.size <= tree.size:
             compare(one, last, tree)
-    if not ahead:
+    notes = [last.checkpoint for _one, last in ahead]
+    own = largest_note(home.checkpoints_log, keys=ledger.log_keys)
+    if ledger.policy.quorum is None and own is not None and own.size > tree.size:
+        notes.append(own)
+    if not notes:
         raise NothingLost(
-            "no witness that answers has seen more than this home holds",
+            "no witness that answers has seen more than this home holds"
+            if own is None or own.size <= tree.size
+            else f"checkpoints.log shows {own.size} signed entries and the storage holds "
+            f"{tree.size}, but no witness that answers has seen more",
             next_step="Start it; or close it as planned with `vigil ledger close`; or say "
             "--compromised where its log key is in strange hands, --key-lost where it is gone.",
         )
-    shown: SeenCheckpoint = max((last for _one, last in ahead), key=lambda last: last.size)
+    shown = max(notes, key=lambda note: note.size)
     kept, _root = ledger.head()
     return End(
         mode=BEHIND,
@@ -150,7 +169,7 @@ def behind(ledger: LedgerView, seen: list[Asked]) -> End:
         keys=ledger.log_keys,
         policy=ledger.policy_text,
         lost=(kept, shown.size),
-        seen=shown.checkpoint.note.decode(),
+        seen=shown.note.decode(),
     )
 
 

@@ -148,13 +148,13 @@ def recover_log(
     old, running = Home.open(root), clock or SystemClock()
     with given_up(old, running) as old_home:
         known = configured_witnesses(old, reach)
-        with inspect_storage(old) as inspected:
+        with inspect_storage(old, lost=True) as inspected:
             ledger = inspected.ledger
             seen, _silent = ask_all(known, keys=ledger.log_keys)
             if compromised:
                 end = at_last_witnessed(ledger, seen)
             else:
-                end = without_key(old, ledger, seen) if key_lost else behind(ledger, seen)
+                end = without_key(old, ledger, seen) if key_lost else behind(old, ledger, seen)
                 end = replace(end, erased=erased_since(ledger))
                 inspected.rebuild()
             size = ledger.tree.size

@@ -10,7 +10,8 @@
     checkpoint   the predecessor's note of size `kept`, with the cosignatures that there are
     erased       runs of entries whose bodies no key opens any more, although no entry that is kept
                  says that they were erased: their keys were destroyed behind what is kept
-    seen         behind: the note that the witness showed, which proves that entries are lost
+    seen         behind: the note that the witness showed, which proves that entries are lost; or
+                 one that the log signed, where its policy asks for no witness
 
 The statement stands in the facts as `predecessor`, its two electronic signatures as `signed`. Both
 are verified whenever the first entry is, with the keys that they name and nothing from outside.
@@ -221,7 +222,7 @@ def _lost(
         return first, end
     if mode == BEHIND and isinstance(seen, str):
         shown = open_checkpoint(seen.encode(), origin=final.origin, keys=known)
-        if not _cosigners(shown):
+        if policy.quorum is not None and not _cosigners(shown):
             raise _wrong("rests on what no witness of its policy cosigned")
         if shown.size != end or end == first:
             raise _wrong("names another range than the witness's checkpoint proves")

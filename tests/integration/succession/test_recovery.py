@@ -233,6 +233,27 @@ def test_who_was_disabled_behind_the_kept_entries_does_not_sign(
     assert recover(outside, tmp_path / "next", request(second="reg"), compromised=True).kept
 
 
+@pytest.mark.parametrize("witnessed", [True, False])
+def test_a_database_that_lost_its_end_is_recovered_beside_the_notes_that_show_it(
+    tmp_path: Path, witnessed: bool
+) -> None:
+    made = Outside.of(
+        Home.open(lived_in(tmp_path)), clock(), *(NAMES if witnessed else ()), apply=witnessed
+    )
+    kept = later(made)
+    database = made.home.database_path.read_bytes()
+    seen = later(made)
+    made.home.database_path.write_bytes(database)
+    with pytest.raises(LedgerTampered), made.opened():
+        pytest.fail("it opened")
+    (made.home.keys_dir / "log.pem").unlink()
+    with pytest.raises(LedgerTampered):
+        recover(made, tmp_path / "next", key_lost=True)
+    begun = recover(made, tmp_path / "next")
+    assert (begun.mode, begun.kept, begun.lost) == ("behind", kept, [kept, seen])
+    assert verify_files(tmp_path / "next").succeeds is not None
+
+
 # --- a lost key ---------------------------------------------------------------------------------
 
 
