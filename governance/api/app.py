@@ -192,6 +192,10 @@ async def _check_silence(deployment: Deployment) -> None:
         except GovernanceError as error:  # the next hour tries again
             _log.error("monitors and the trail could not be checked for silence: %s", error)
             continue
+        except Exception:  # noqa: BLE001
+            # Whatever it is, a watch that ended would be missed by nobody (P12).
+            _log.exception("monitors and the trail could not be checked for silence")
+            continue
         for one in raised:
             _log.warning("%s of %s is overdue: %s", one.monitor, one.version, one.review)
         for late_one in late.raised:
@@ -201,7 +205,12 @@ async def _check_silence(deployment: Deployment) -> None:
 async def _check_artifacts(artifacts: Artifacts) -> None:
     while True:
         await asyncio.sleep(ARTIFACT_SECONDS)
-        for version in await run_in_threadpool(artifacts.verify_all):
+        try:
+            changed = await run_in_threadpool(artifacts.verify_all)
+        except Exception:  # noqa: BLE001 - as above
+            _log.exception("the artifacts in service could not be checked")
+            continue
+        for version in changed:
             _log.error("the artifact of %s is not what was registered", version)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+
 from fastapi import APIRouter, Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
@@ -10,6 +12,8 @@ from governance.errors import GovernanceError
 from governance.operations.trail.coverage import trail_gauges
 
 router = APIRouter(tags=["health"])
+
+_log = logging.getLogger(__name__)
 
 
 @router.get("/healthz", summary="Is the process alive?")
@@ -60,11 +64,20 @@ def metrics(request: Request) -> PlainTextResponse:
             "vigil_ledger_size": anchor.size,
             "vigil_ledger_anchored_size": anchor.anchored_size,
             "vigil_answers_stopped": int(anchor.stopped),
-            **trail_gauges(context.deployment),
+            **_trail(context),
         },
         lags={one.name: one.lag for one in anchor.witnesses},
     )
     return PlainTextResponse(text, media_type="text/plain; version=0.0.4")
+
+
+def _trail(context: Context) -> dict[str, int]:
+    """Return the gauges of the trail; what cannot be read must not cost the other numbers."""
+    try:
+        return trail_gauges(context.deployment)
+    except Exception:  # noqa: BLE001 - it is in the log
+        _log.exception("the trail cannot be read")
+        return {"vigil_trail_readable": 0}
 
 
 def _ledger(context: Context) -> str:

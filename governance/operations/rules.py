@@ -9,12 +9,13 @@ from change_control.tier import controls_of, tier_of
 from governance.errors import Conflict
 from governance.ledger.core import canonical
 from governance.operations.actor import Actor
+from governance.registry import machines
 from governance.registry.records import Document
 from governance.storage.ports import Reader
 from models.entry import Entry, entry_from_record
 
-MONITOR = lifecycle.Actor(person="monitor", roles=frozenset(), is_service=True)
-EVALUATOR = lifecycle.Actor(person="evaluator", roles=frozenset(), is_service=True)
+MONITOR = lifecycle.Actor(person=machines.MONITOR, roles=frozenset(), is_service=True)
+EVALUATOR = lifecycle.Actor(person=machines.EVALUATOR, roles=frozenset(), is_service=True)
 
 
 def rule_actor(actor: Actor, scope: Scope) -> lifecycle.Actor:

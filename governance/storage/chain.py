@@ -21,6 +21,7 @@ from governance.ledger.core.record import (
     genesis_prev,
     leaf_hash,
 )
+from governance.ledger.store.cells import no_text, of_another_type, text_is_none
 from governance.ledger.store.tables import BodyRow, EntryRow, LogHeadRow, Row
 from governance.storage.bulk import SqlRow, insert_rows
 from governance.storage.errors import StoredOtherwise, log_closed
@@ -37,6 +38,7 @@ _BODY = Row.metadata.tables[BodyRow.__tablename__]
 _COLUMNS: Final = (
     "origin", "next_seq", "head_leaf", "frontier", "epoch", "standing_epoch", "last_t_us"
 )  # fmt: skip
+_TYPES: Final = (str, int, bytes, bytes, int, int, int)
 _READ: Final = f"SELECT {', '.join(_COLUMNS)} FROM log_head WHERE id = 1"  # noqa: S608 - our names
 _MOVE: Final = f"UPDATE log_head SET {', '.join(f'{name} = ?' for name in _COLUMNS)} WHERE id = 1"  # noqa: S608
 _STORED: Final = "SELECT seq, env, leaf, facts, facts_salt FROM entry WHERE seq >= ? ORDER BY seq"
@@ -83,9 +85,17 @@ class Head:
 def read_head(connection: Connection, *, lock: bool) -> Head | None:
     """Return the head, or None in a database without a log; `lock` holds it on PostgreSQL."""
     locking = lock and connection.dialect.name == "postgresql"
-    row = run(connection, _READ + " FOR UPDATE" if locking else _READ).fetchone()
+    statement = _READ + " FOR UPDATE" if locking else _READ
+    try:
+        row = run(connection, statement).fetchone()
+    except Exception as error:
+        if no_text(error):
+            raise text_is_none() from error
+        raise
     if row is None:
         return None
+    if tuple(type(value) for value in row) != _TYPES:
+        raise of_another_type("a column of log_head")
     origin, next_seq, head_leaf, frontier, epoch, standing_epoch, last_t_us = row
     return Head(
         origin=origin,

@@ -17,11 +17,13 @@ from typing import TYPE_CHECKING, Final
 
 from sqlalchemy import URL, Connection, Engine, NullPool, create_engine, event, make_url
 
+from governance.ledger.store.cells import no_text, text_is_none
 from governance.storage.errors import SettingRefused
 from governance.storage.statement import run
 
 if TYPE_CHECKING:
     from psycopg import Connection as PostgresqlConnection
+    from sqlalchemy.engine.interfaces import ExceptionContext
 
 SQLITE: Final = "sqlite"
 
@@ -115,7 +117,14 @@ def _sqlite(path: Path, extra: Mapping[str, object], *, begin: str, **options: o
 
     event.listen(engine, "connect", connected)
     event.listen(engine, "begin", begun)
+    event.listen(engine, "handle_error", _told)
     return engine
+
+
+def _told(context: ExceptionContext) -> None:
+    """Raise LedgerTampered where the driver meets text that is none: nothing of ours wrote it."""
+    if no_text(context.original_exception):
+        raise text_is_none() from context.original_exception
 
 
 def postgresql_address(database: str) -> URL:

@@ -19,6 +19,7 @@ from sqlalchemy import Connection, Engine, inspect
 
 from governance.errors import NotFound
 from governance.ledger.core.log_keys import KEY_EVENTS
+from governance.ledger.store.cells import of_another_type
 from governance.ledger.store.tables import LogHeadRow
 from governance.storage.errors import Fenced
 from governance.storage.statement import run
@@ -76,6 +77,8 @@ def _epoch(connection: Connection, query: str) -> int | None:
     if not inspect(connection).has_table(LogHeadRow.__tablename__):
         return None
     row = run(connection, query).fetchone()
+    if row is not None and type(row[0]) is not int:
+        raise of_another_type("a column of log_head")
     return None if row is None else int(row[0])
 
 

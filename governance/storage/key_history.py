@@ -15,6 +15,7 @@ from governance.ledger.core import canonical
 from governance.ledger.core.errors import LedgerTampered, NotCanonical
 from governance.ledger.core.log_keys import KEY_EVENTS, LogKeys
 from governance.ledger.core.record import decode_entry, facts_commitment
+from governance.ledger.store.cells import check_row
 
 VKEYS: Final = "vkeys"
 
@@ -51,6 +52,7 @@ def read_log_keys(engine: Engine, origin: str) -> LogKeys:
 
 
 def _facts(seq: int, env: bytes, raw: bytes, salt: bytes) -> tuple[str, dict[str, canonical.Json]]:
+    check_row({"seq": seq, "env": env, "facts": raw, "facts_salt": salt})
     try:
         entry = decode_entry(env)
         facts = canonical.loads(raw)

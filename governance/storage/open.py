@@ -28,6 +28,7 @@ from governance.ledger.core.errors import LedgerTampered, NoteRejected
 from governance.ledger.core.log_keys import LogKeys
 from governance.ledger.core.record import decode_entry, genesis_prev
 from governance.ledger.core.verify import verify_chain
+from governance.ledger.store.cells import of_another_type
 from governance.ledger.store.key_ring import KeyRing
 from governance.ledger.store.keys import KeyStore
 from governance.ledger.store.live import LiveLog
@@ -365,6 +366,8 @@ def _last_stored(connection: Connection, keys: LogKeys) -> VerifiedCheckpoint:
     row = connection.execute(query).first()
     if row is None or connection.execute(_FIRST).first() is None:
         raise LedgerTampered("signed checkpoints are gone from the database")
+    if not isinstance(row.note, str):
+        raise of_another_type("the last checkpoint's note", sequence=row.size - 1)
     try:
         opened = keys.open(row.note.encode())
     except NoteRejected as error:

@@ -68,9 +68,9 @@ class SqlReader:
                 f"there is no stored content with the digest {digest}",
                 next_step="Check the digest in the record that names it.",
             )
-        if sha256(content).hexdigest() != digest:
+        if not isinstance(content, bytes) or sha256(content).hexdigest() != digest:
             raise LedgerTampered(f"the stored content of {digest} is not what was stored")
-        return bytes(content)
+        return content
 
     def last_seq(self) -> int:
         """Return the ledger position of the last entry in this state."""

@@ -27,6 +27,7 @@ from governance.ledger.core.errors import BodyUnreadable, LedgerTampered, NotCan
 from governance.ledger.core.log_keys import LogKeys
 from governance.ledger.core.progress import UNWATCHED, Watch
 from governance.ledger.core.record import decode_entry
+from governance.ledger.store.cells import check_cells, check_row
 from governance.ledger.store.erased import Erasures
 from governance.ledger.store.keys import KeyDestroyed, KeyStore, KeyUnknown
 from governance.ledger.store.streaming import streamed
@@ -136,6 +137,7 @@ def rebuild_check(
     """
     folded, counted = Folded(), Counted()
     with engine.connect() as connection, connection.begin():
+        check_cells(connection)
         entries = select(_ENTRY.c.seq, _ENTRY.c.facts, _ENTRY.c.env).order_by(_ENTRY.c.seq)
         with streamed(connection, entries) as rows:
             for row in watch.rows("rows", rows):
@@ -191,6 +193,7 @@ class Counted:
 
     def add(self, row: RowMapping, folded: Folded, home: Home) -> None:
         """Take in an entry, in order, and fold its changes."""
+        check_row(row)
         seq, facts = row["seq"], _facts(row["facts"], row["seq"])
         if self.entries == 0:
             self.succession = check_genesis(facts, home)
@@ -292,6 +295,7 @@ def _compare_outcomes(
     compared = erased = 0
     with streamed(connection, _WITH_BODIES) as rows:
         for row in rows:
+            check_row(row)
             if _RECORDS_OUTCOMES not in row["env"]:
                 continue
             found = stored.pop(row["seq"], [])

@@ -16,6 +16,7 @@ from governance.ledger.core import canonical
 from governance.ledger.core.errors import LedgerTampered, NotCanonical, PolicyRejected
 from governance.ledger.core.policy import Policy
 from governance.ledger.core.record import decode_entry, facts_commitment
+from governance.ledger.store.cells import check_row
 from governance.ledger.store.tables import EntryRow, Row
 
 POLICY_CHANGED: Final = "ledger.policy_changed"
@@ -71,14 +72,15 @@ def finish_policy_change(home: Home, in_force: PolicyInForce) -> None:
 
 
 def _facts(connection: Connection, seq: int) -> dict[str, canonical.Json]:
-    row = connection.execute(select(_ENTRY).where(_ENTRY.c.seq == seq)).first()
+    row = connection.execute(select(_ENTRY).where(_ENTRY.c.seq == seq)).mappings().first()
     if row is None:
         raise LedgerTampered("the first entry is missing", sequence=seq)
+    check_row(row)
     try:
-        facts = canonical.loads(row.facts)
+        facts = canonical.loads(row["facts"])
     except NotCanonical as error:
         raise LedgerTampered("its facts are not canonical JSON", sequence=seq) from error
-    committed = facts_commitment(salt=row.facts_salt, facts=row.facts)
-    if not isinstance(facts, dict) or committed != decode_entry(row.env).facts_c:
+    committed = facts_commitment(salt=row["facts_salt"], facts=row["facts"])
+    if not isinstance(facts, dict) or committed != decode_entry(row["env"]).facts_c:
         raise LedgerTampered("its facts are not those that it commits to", sequence=seq)
     return facts

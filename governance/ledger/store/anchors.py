@@ -21,6 +21,7 @@ from governance.ledger.core.merkle import Tree
 from governance.ledger.core.note import COSIGNATURE_V1, VerifierKey
 from governance.ledger.core.policy import Policy
 from governance.ledger.core.progress import UNWATCHED, Watch
+from governance.ledger.store.cells import of_another_type
 from governance.ledger.store.streaming import streamed
 from governance.ledger.store.tables import CheckpointRow, CosignatureRow, Row
 
@@ -95,8 +96,11 @@ class StoredAnchors:
     def _notes(self, rows: Iterable[RowMapping]) -> Iterator[tuple[int, bytes]]:
         """Yield each size with its note and the lines of known witnesses joined to it."""
         known = {witness_id(key) for key in self.policy.witness_keys()}
-        for size, group in groupby(rows, key=lambda row: int(row["size"])):
+        for size, group in groupby(rows, key=lambda row: row["size"]):
             together = list(group)
+            cells = (cell for row in together for cell in (row["note"], row["line"]))
+            if not isinstance(size, int) or not all(isinstance(cell, str) for cell in cells):
+                raise of_another_type("a stored checkpoint or cosignature")
             lines = [row["line"] for row in together if row["witness"] in known]
             if lines:
                 yield size, (together[0]["note"] + "".join(lines)).encode()

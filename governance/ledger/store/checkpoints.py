@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, Engine, func, select
 
 from governance.errors import NotFound
-from governance.ledger.store.tables import CheckpointRow, CosignatureRow, Row
+from governance.ledger.store.cells import of_another_type
+from governance.ledger.store.tables import LARGEST, CheckpointRow, CosignatureRow, Row
 
 _CHECKPOINT = Row.metadata.tables[CheckpointRow.__tablename__]
 _COSIGNATURE = Row.metadata.tables[CosignatureRow.__tablename__]
@@ -43,8 +44,10 @@ class StoredCheckpoints:
 
     def at(self, size: int) -> StoredNote:
         """Return the checkpoint of this size; raise NotFound."""
-        with self._engine.connect() as connection:
-            found = self._read(connection, [size])
+        found = []
+        if size <= LARGEST:
+            with self._engine.connect() as connection:
+                found = self._read(connection, [size])
         if not found:
             raise NotFound(
                 f"no checkpoint of size {size} is stored",
@@ -77,9 +80,18 @@ class StoredCheckpoints:
             .order_by(_COSIGNATURE.c.size, _COSIGNATURE.c.witness)
         )
         for row in connection.execute(cosignatures):
+            if not isinstance(row.line, str):
+                raise of_another_type("a stored cosignature", sequence=_place(row.size))
             lines[row.size].append(row.line)
         notes = select(_CHECKPOINT).where(_CHECKPOINT.c.size.in_(sizes))
-        return [
-            StoredNote(size=row.size, note=(row.note + "".join(lines[row.size])).encode())
-            for row in connection.execute(notes.order_by(_CHECKPOINT.c.size.desc()))
-        ]
+        found = []
+        for row in connection.execute(notes.order_by(_CHECKPOINT.c.size.desc())):
+            if not isinstance(row.note, str):
+                raise of_another_type("a stored checkpoint", sequence=_place(row.size))
+            note = (row.note + "".join(lines[row.size])).encode()
+            found.append(StoredNote(size=row.size, note=note))
+        return found
+
+
+def _place(size: object) -> int | None:
+    return size - 1 if isinstance(size, int) else None

@@ -10,12 +10,9 @@ from sqlalchemy import Connection, MappingResult, Select
 from sqlalchemy.engine.interfaces import DBAPICursor
 from sqlalchemy.exc import DBAPIError
 
-from governance.ledger.core.errors import LedgerTampered
+from governance.ledger.store.cells import no_text, text_is_none
 
 ROWS: Final = 1000
-
-# What SQLite's driver says of bytes that somebody made text, and that are no text.
-_NO_TEXT: Final = "Could not decode to UTF-8"
 
 
 @contextmanager
@@ -49,8 +46,8 @@ def streamed_tuples(
             cursor.execute(str(query.compile(dialect=dialect)))
             yield _fetched(cursor, rows)
     except fault as error:
-        if _NO_TEXT in str(error):
-            raise LedgerTampered("a column holds text where bytes were written") from error
+        if no_text(error):
+            raise text_is_none() from error
         raise DBAPIError.instance(
             None, None, error, fault, hide_parameters=True, dialect=dialect
         ) from error

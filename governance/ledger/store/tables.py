@@ -24,6 +24,9 @@ NAMING = {
     "pk": "pk_%(table_name)s",
 }
 
+LARGEST = 2**63 - 1
+"""The largest number that a database keeps; a larger one is in no row."""
+
 # SQLite makes a primary key the rowid itself only where its type is spelled INTEGER.
 POSITION = BigInteger().with_variant(Integer(), "sqlite")
 

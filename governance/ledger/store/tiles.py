@@ -22,6 +22,7 @@ from governance.ledger.core.bundles import (
 from governance.ledger.core.errors import LedgerTampered
 from governance.ledger.core.record import decode_entry
 from governance.ledger.core.tiles import TilePath, hash_tile, tile_at
+from governance.ledger.store.cells import check_row
 from governance.ledger.store.keys import KeyDestroyed, KeyUnknown
 from governance.ledger.store.live import LiveLog
 from governance.ledger.store.tables import BodyRow, EntryRow, Row
@@ -96,7 +97,9 @@ class LedgerTiles:
             page = query.where(_ENTRY.c.seq >= start, _ENTRY.c.seq < min(start + PAGE_ROWS, end))
             with self._engine.connect() as connection:
                 rows = connection.execute(page.order_by(_ENTRY.c.seq)).mappings().all()
-            yield from rows
+            for row in rows:
+                check_row(row)
+                yield row
 
     def _erased_by(self, seq: int) -> int | None:
         query = select(_BODY.c.erased_by_seq).where(_BODY.c.seq == seq)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any
 
 from sqlalchemy import Connection, Engine, RowMapping, Select, func, literal, select
 
@@ -26,6 +26,7 @@ from governance.ledger.core.record import decode_entry
 from governance.ledger.core.verify import StoredEntry, VerifiedLog, verify_log
 from governance.ledger.store.anchors import Anchor, StoredAnchors, largest_cosigned
 from governance.ledger.store.by_kind import numbers_of
+from governance.ledger.store.cells import Columns, check_cells, check_row
 from governance.ledger.store.checkpoints import StoredCheckpoints
 from governance.ledger.store.erased import NEEDLE, Erasures
 from governance.ledger.store.key_ring import KeyRing
@@ -33,11 +34,15 @@ from governance.ledger.store.keys import KeyDestroyed, KeyStore, KeyUnknown
 from governance.ledger.store.live import LiveLog
 from governance.ledger.store.note_file import largest_note
 from governance.ledger.store.streaming import streamed, streamed_tuples
-from governance.ledger.store.tables import BodyRow, CheckpointRow, EntryRow, Row
+from governance.ledger.store.tables import (
+    LARGEST,
+    BodyRow,
+    CheckpointRow,
+    CosignatureRow,
+    EntryRow,
+    Row,
+)
 from governance.ledger.store.tiles import LedgerTiles
-
-Columns: TypeAlias = "RowMapping | Mapping[str, Any]"
-"""A row of `_rows`, by name."""
 
 _ENTRY = Row.metadata.tables[EntryRow.__tablename__]
 _BODY = Row.metadata.tables[BodyRow.__tablename__]
@@ -101,19 +106,13 @@ class LedgerView:
 
     def entry(self, seq: int) -> LedgerEntry:
         """Return entry `seq`; raise NotFound."""
-        with self._connect() as connection:
-            row = connection.execute(_rows().where(_ENTRY.c.seq == seq)).mappings().first()
-        if row is None:
-            raise NotFound(
-                f"the ledger has no entry {seq}", next_step="Ask for a number below its size."
-            )
-        return _readable(row)
+        return _readable(self._entry_row(seq))
 
     def find(self, event_id: str) -> LedgerEntry:
         """Return the entry with this event id; raise NotFound."""
         query = _rows().where(_ENTRY.c.event_id == event_id)
         with self._connect() as connection:
-            row = connection.execute(query).mappings().first()
+            row = _one(connection, query)
         if row is None:
             raise NotFound(f"the ledger has no event {event_id}", next_step="Check the identifier.")
         return _readable(row)
@@ -125,6 +124,8 @@ class LedgerView:
 
         Without `bodies` their ciphertexts stay in the database, for whoever reads many.
         """
+        if from_seq > LARGEST:
+            return []
         rows = _rows() if bodies else _rows_without_bodies()
         query = rows.where(_ENTRY.c.seq >= from_seq).order_by(_ENTRY.c.seq).limit(limit)
         with self._connect() as connection:
@@ -140,13 +141,18 @@ class LedgerView:
 
         Raises NotFound, KeyDestroyed, KeyUnknown, or BodyUnreadable where it was changed.
         """
-        with self._connect() as connection:
-            row = connection.execute(_rows().where(_ENTRY.c.seq == seq)).mappings().first()
+        return self._open_unless_erased(self._entry_row(seq))
+
+    def _entry_row(self, seq: int) -> RowMapping:
+        row = None
+        if 0 <= seq <= LARGEST:
+            with self._connect() as connection:
+                row = _one(connection, _rows().where(_ENTRY.c.seq == seq))
         if row is None:
             raise NotFound(
                 f"the ledger has no entry {seq}", next_step="Ask for a number below its size."
             )
-        return self._open_unless_erased(row)
+        return row
 
     def _open_unless_erased(self, row: RowMapping) -> bytes | None:
         """Return the body; None also where it is erased between reading the row and opening it."""
@@ -182,7 +188,7 @@ class LedgerView:
         """
         query = _rows().where(_ENTRY.c.event_id == event_id)
         with self._connect() as connection:
-            row = connection.execute(query).mappings().first()
+            row = _one(connection, query)
         if row is None:
             raise NotFound(f"the ledger has no event {event_id}", next_step="Check the identifier.")
         if row["seq"] >= self._live.published_size:
@@ -310,6 +316,7 @@ class LedgerView:
     def _check_checkpoints(
         self, connection: Connection, verified: VerifiedLog, watch: Watch
     ) -> None:
+        check_cells(connection, (CheckpointRow.__tablename__, CosignatureRow.__tablename__))
         first = connection.execute(select(func.min(_CHECKPOINT.c.size))).scalar()
         with streamed(connection, select(_CHECKPOINT).order_by(_CHECKPOINT.c.size)) as rows:
             for row in watch.rows("checkpoints", rows):
@@ -419,6 +426,7 @@ class _Rows:
 
     def _check_columns(self, row: Columns) -> None:
         """Compare what stands beside the sealed bytes: the key's name."""
+        check_row(row)
         seq = row["seq"]
         facts = _facts(row["facts"], seq)
         if not isinstance(facts, dict) or facts.get("body_key") != row["key_id"]:
@@ -476,8 +484,19 @@ def _facts(raw: bytes, seq: int) -> Json:
         raise LedgerTampered("its facts are not canonical JSON", sequence=seq) from error
 
 
+def _one(connection: Connection, query: Select[Any]) -> RowMapping | None:
+    row = connection.execute(query).mappings().first()
+    if row is not None:
+        check_row(row)
+    return row
+
+
 def _readable(row: Columns) -> LedgerEntry:
-    entry = decode_entry(row["env"])
+    check_row(row)
+    try:
+        entry = decode_entry(row["env"])
+    except NotCanonical as error:
+        raise LedgerTampered("its envelope is not an entry", sequence=row["seq"]) from error
     return LedgerEntry(
         stored=_stored(row),
         kind=entry.kind,

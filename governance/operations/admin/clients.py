@@ -16,6 +16,7 @@ from governance.deployment import Deployment
 from governance.errors import Conflict, InvalidInput
 from governance.operations.actor import Actor
 from governance.operations.operation import Operation, Request, Result
+from governance.registry.machines import refuse_reserved
 from governance.registry.records import Person, ServiceClient
 from governance.storage import private
 from governance.storage.ports import Unit
@@ -146,6 +147,7 @@ def _check(request: AddClient) -> None:
             "a client's id is 2 to 63 lower-case letters, digits or hyphens",
             next_step="choose another id, e.g. ward-3-pharmacy",
         )
+    refuse_reserved(request.client)
     for permission in request.permissions:
         if not PERMISSION.fullmatch(permission):
             raise InvalidInput(

@@ -16,6 +16,7 @@ from governance.errors import Conflict, Forbidden, InvalidInput
 from governance.operations.actor import Actor
 from governance.operations.admin.sessions import end_sessions
 from governance.operations.operation import Operation, Request, Result
+from governance.registry.machines import refuse_reserved
 from governance.registry.records import Person, RoleGrant, ServiceClient
 from governance.storage import private
 from governance.storage.ports import Reader, Unit
@@ -87,6 +88,7 @@ def new_person(unit: Unit, request: AddPerson, *, organisation: str) -> Person:
             "a person's id is 2 to 32 lower-case letters, digits, dots or hyphens",
             next_step="choose another id, e.g. the part of the mail address before the @",
         )
+    refuse_reserved(request.person)
     if unit.get(Person, request.person) is not None:
         raise Conflict(
             "there is already a person of this id; ids are never used again",

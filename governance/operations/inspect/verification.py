@@ -22,6 +22,7 @@ from governance.ledger.core.errors import LedgerTampered
 from governance.ledger.core.progress import Phase
 from governance.operations.inspect.reconcile import in_short, reconciled
 from governance.operations.inspect.verify_ledger import VerifyReport, verify_everything
+from governance.storage.verifier import CheckEnded
 
 WORK_SECONDS: Final = 0.002
 REST_SECONDS: Final = 0.001
@@ -64,10 +65,6 @@ class Verification:
         return self.ended_us is None
 
 
-class _Ended(Exception):
-    """The home is given back; the reading stops where it is."""
-
-
 class Verifications:
     """Starts verifications of a deployment and knows the last one. Any thread may ask."""
 
@@ -101,11 +98,16 @@ class Verifications:
             begun = Verification(
                 started_us=self._deployment.clock.now_us(), started_by=by, size=size
             )
-            self._latest = begun
-            self._thread = threading.Thread(
+            thread = threading.Thread(
                 target=self._run, args=(begun,), name="vigil-verification", daemon=True
             )
-            self._thread.start()
+            self._latest = begun
+            try:
+                thread.start()
+            except BaseException:  # there is no thread: nothing runs that one could wait for
+                self._latest = before
+                raise
+            self._thread = thread
         return begun
 
     def wait(self) -> Verification | None:
@@ -137,7 +139,7 @@ class Verifications:
 
     def _tell(self, phase: Phase, done: int) -> None:
         if self._closing.is_set():
-            raise _Ended
+            raise CheckEnded
         latest = self._latest
         assert latest is not None
         self._latest = replace(latest, phase=phase, done=done)
@@ -169,7 +171,7 @@ class Verifications:
 
 
 def _broken(error: Exception) -> VerificationBroken:
-    why = "the server is closing" if isinstance(error, _Ended) else type(error).__name__
+    why = "the server is closing" if isinstance(error, CheckEnded) else type(error).__name__
     return VerificationBroken(
         f"the verification did not come to its end: {why}",
         next_step="Start it again; where that fails too, read the server's log and run "

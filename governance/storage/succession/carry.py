@@ -17,6 +17,7 @@ from sqlalchemy import Connection
 
 from audits.estimate import Json
 from governance.ledger.core import canonical
+from governance.registry.machines import CARRIER
 from governance.registry.records import OutcomeBatch, Record
 from governance.storage import private
 from governance.storage.carried import CARRIED_FROM, OUTCOMES_DIGEST, CarriedDigest
@@ -47,7 +48,7 @@ def carry(unit: Unit, state: State, connection: Connection, *, origin: str) -> i
         unit.put_outcomes(entry.rows, source=entry.source)
         unit.record(
             kind=OUTCOMES_RECORDED,
-            actor="system",
+            actor=CARRIER,
             add=batches,
             notes={
                 CARRIED_FROM: origin,
@@ -119,7 +120,7 @@ class _Carrying:
     def entry(self, *, add: Sequence[Record] = (), notes: dict[str, Json] | None = None) -> None:
         self.unit.record(
             kind=CARRIED,
-            actor="system",
+            actor=CARRIER,
             add=add,
             notes={CARRIED_FROM: self._origin, "part": self.entries, **(notes or {})},
         )

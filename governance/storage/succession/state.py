@@ -19,6 +19,7 @@ from governance.ledger.core import canonical
 from governance.ledger.core.body_cipher import SealedBody, unseal
 from governance.ledger.core.errors import BodyUnreadable, LedgerTampered, NotCanonical
 from governance.ledger.core.record import body_commitment, decode_entry, facts_commitment
+from governance.ledger.store.cells import check_cells, check_row
 from governance.ledger.store.keys import KeyDestroyed, KeyStore, KeyUnknown
 from governance.ledger.store.streaming import streamed
 from governance.ledger.store.tables import BlobRow, BodyRow, EntryRow, Row
@@ -80,9 +81,11 @@ def read_state(engine: Engine, home: Home, keys: KeyStore, *, size: int) -> Stat
     """
     folded, counted = Folded(), Counted()
     with engine.connect() as connection, connection.begin():
+        check_cells(connection)
         query = select(_ENTRY).where(_ENTRY.c.seq < size).order_by(_ENTRY.c.seq)
         with streamed(connection, query) as rows:
             for row in rows:
+                check_row(row)
                 _check_facts(row["seq"], row["env"], row["facts"], row["facts_salt"])
                 counted.add(row, folded, home)
         counted.carried.finish()
@@ -99,9 +102,10 @@ def read_state(engine: Engine, home: Home, keys: KeyStore, *, size: int) -> Stat
 def read_blob(connection: Connection, digest: str) -> tuple[bytes, str]:
     """Return a blob and its media type; raise LedgerTampered where it is not what it was."""
     row = connection.execute(select(_BLOB).where(_BLOB.c.digest == digest)).first()
-    if row is None or sha256(row.content).hexdigest() != digest:
+    content = None if row is None else row.content
+    if row is None or not isinstance(content, bytes) or sha256(content).hexdigest() != digest:
         raise LedgerTampered(f"table blob row {digest}: not the bytes of that digest")
-    return row.content, row.media_type
+    return content, row.media_type
 
 
 def _check_facts(seq: int, env: bytes, facts: bytes, salt: bytes) -> None:

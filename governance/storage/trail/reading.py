@@ -9,13 +9,18 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final
 
+from sqlalchemy.exc import SQLAlchemyError
+
 from governance.ledger.core.canonical import Json
+from governance.ledger.core.erased import ERASED_KIND, read_statement
 from governance.ledger.core.errors import LedgerTampered, NotCanonical
-from governance.ledger.core.record import decode_entry, facts_commitment, leaf_hash
+from governance.ledger.core.record import Entry, decode_entry, facts_commitment, leaf_hash
 from governance.ledger.store.view import LedgerEntry, LedgerView
+from governance.storage.errors import audit_unavailable
 from governance.storage.trail.facets import Facets, changes_of
 
 CHUNK: Final = 1000
@@ -39,7 +44,8 @@ class TrailEntry:
 def read_entries(ledger: LedgerView, first: int, end: int) -> Iterator[TrailEntry]:
     """Yield the entries from `first` up to but not including `end`; raise LedgerTampered."""
     while first < end:
-        chunk = ledger.entries(first, min(CHUNK, end - first), bodies=False)
+        with _faults_told():
+            chunk = ledger.entries(first, min(CHUNK, end - first), bodies=False)
         if [entry.seq for entry in chunk] != list(range(first, min(first + CHUNK, end))):
             raise LedgerTampered("an entry is missing", sequence=first)
         for entry in chunk:
@@ -49,7 +55,7 @@ def read_entries(ledger: LedgerView, first: int, end: int) -> Iterator[TrailEntr
 
 def read_entry(ledger: LedgerView, seq: int) -> TrailEntry:
     """Return one entry; raise NotFound or LedgerTampered."""
-    return _verified(ledger, ledger.entry(seq))
+    return _verified(ledger, _entry(ledger, seq))
 
 
 def first_from(ledger: LedgerView, t_us: int, *, size: int) -> int:
@@ -96,7 +102,33 @@ class Names:
         return facets.actor
 
 
+def _entry(ledger: LedgerView, seq: int) -> LedgerEntry:
+    with _faults_told():
+        return ledger.entry(seq)
+
+
+@contextmanager
+def _faults_told() -> Iterator[None]:
+    """Raise AuditUnavailable in the place of what a database says, as its other readers do."""
+    try:
+        yield
+    except SQLAlchemyError as error:
+        raise audit_unavailable("the database cannot be read") from error
+
+
 def _verified(ledger: LedgerView, read: LedgerEntry) -> TrailEntry:
+    envelope, facts = _as_logged(ledger, read)
+    return TrailEntry(
+        seq=envelope.seq,
+        event_id=envelope.event_id,
+        kind=envelope.kind,
+        t_us=envelope.t_us,
+        facts=facts,
+        body=_body(ledger, read, envelope, facts),
+    )
+
+
+def _as_logged(ledger: LedgerView, read: LedgerEntry) -> tuple[Entry, Mapping[str, Json]]:
     stored = read.stored
     try:
         envelope = decode_entry(stored.env)
@@ -104,16 +136,27 @@ def _verified(ledger: LedgerView, read: LedgerEntry) -> TrailEntry:
         raise LedgerTampered("its envelope is not an entry", sequence=stored.seq) from error
     if envelope.seq != stored.seq or leaf_hash(stored.env) != ledger.tree.leaf(stored.seq):
         raise LedgerTampered("it is not the entry that was logged", sequence=stored.seq)
+    if envelope.event_id != stored.event_id:
+        raise LedgerTampered("it is stored under another event id", sequence=stored.seq)
     if facts_commitment(salt=stored.facts_salt, facts=stored.facts) != envelope.facts_c:
         raise LedgerTampered("its facts are not those that were logged", sequence=stored.seq)
     if not isinstance(read.facts, dict):
         raise LedgerTampered("its facts are not an object", sequence=stored.seq)
-    body = "none" if envelope.body_c is None else "held"
-    return TrailEntry(
-        seq=stored.seq,
-        event_id=stored.event_id,
-        kind=envelope.kind,
-        t_us=envelope.t_us,
-        facts=read.facts,
-        body="erased" if read.erased_by_seq is not None else body,
-    )
+    return envelope, read.facts
+
+
+def _body(ledger: LedgerView, read: LedgerEntry, envelope: Entry, facts: Mapping[str, Json]) -> str:
+    """Return what became of the body, by the entries: the row beside it could say anything."""
+    if (envelope.body_c is None) != (read.body_key is None):
+        raise LedgerTampered("its body is stored otherwise than was logged", sequence=read.seq)
+    if envelope.body_c is None:
+        return "none"
+    if read.erased_by_seq is None:
+        return "held"
+    if not read.seq < read.erased_by_seq < ledger.tree.size:
+        raise LedgerTampered("no entry says that its body was erased", sequence=read.seq)
+    by, said = _as_logged(ledger, _entry(ledger, read.erased_by_seq))
+    key_id = read_statement(dict(said), sequence=by.seq).key_id if by.kind == ERASED_KIND else None
+    if key_id is None or key_id != facts.get("body_key"):
+        raise LedgerTampered("no entry says that its body was erased", sequence=read.seq)
+    return "erased"

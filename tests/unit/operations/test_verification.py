@@ -104,7 +104,29 @@ def test_a_run_that_breaks_says_that_nothing_is_known(
         None,
     )
     assert "what the system says" not in run.problem.detail
+    with pytest.raises(AuditUnavailable):
+        home.deployment.verifier.check_answers()
+    monkeypatch.undo()
+    home.deployment.verifier.turn()  # the next look, which verifies everything now
     home.deployment.verifier.check_answers()
+
+
+def test_a_thread_that_cannot_start_leaves_nothing_that_seems_to_run(
+    home: Small, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    verifications = Verifications(home.deployment)
+    with monkeypatch.context() as patched:
+        patched.setattr(threading.Thread, "start", full)
+        with pytest.raises(RuntimeError):
+            verifications.start(by="rea")
+    assert verifications.latest() is None
+    verifications.start(by="rea")
+    run = verifications.wait()
+    assert run is not None
+    assert run.report is not None
 
 
 def test_a_home_that_is_given_back_ends_the_reading(

@@ -12,7 +12,7 @@ from governance.clock import FixedClock
 from governance.home import VerificationConfig
 from governance.ledger.core.errors import LedgerTampered
 from governance.storage.errors import AuditUnavailable
-from governance.storage.verifier import RETRY_US, Verifier
+from governance.storage.verifier import RETRY_US, CheckEnded, Verifier
 
 HOUR_S = 3600
 NIGHT_US = 20_000 * 24 * HOUR_S * 1_000_000  # midnight, UTC
@@ -158,3 +158,73 @@ def test_what_a_verification_meets_while_the_server_ends_is_not_taken_for_a_faul
     checks.happens = tampered
     assert checks.after(HOUR_S) == (2, 0)
     checks.verifier.check_writable()
+
+
+def unreadable() -> None:
+    raise OSError(5, "input/output error")
+
+
+@pytest.mark.parametrize("error", [OSError(5, "input/output error"), TypeError("a fault of ours")])
+def test_a_check_on_demand_that_cannot_be_run_is_followed_by_one_of_everything(
+    error: Exception,
+) -> None:
+    def fail() -> None:
+        raise error
+
+    checks = Checks()
+    with pytest.raises(type(error)):
+        checks.verifier.on_demand(fail)
+    with pytest.raises(AuditUnavailable):
+        checks.verifier.check_answers()
+    assert checks.after(1) == (0, 1)
+    checks.verifier.check_answers()
+
+
+def test_a_check_on_demand_that_is_ended_puts_nothing_in_doubt() -> None:
+    def end() -> None:
+        raise CheckEnded
+
+    checks = Checks()
+    with pytest.raises(CheckEnded):
+        checks.verifier.on_demand(end)
+    checks.verifier.check_answers()
+    assert checks.after(1) == (0, 0)
+
+
+def test_rows_that_pass_say_nothing_of_a_difference_that_was_found_in_everything() -> None:
+    looked: list[None] = []
+
+    def found_and_then_unreadable() -> None:
+        looked.append(None)
+        tampered() if len(looked) == 1 else unreadable()
+
+    checks = Checks()
+    with pytest.raises(OSError, match="input/output"):
+        checks.verifier.on_demand(found_and_then_unreadable)
+    checks.verifier._verify(checks._rows, 1)
+    assert checks.rows == 1
+    assert checks.verifier.code == "gate.audit_unavailable"
+    assert checks.after(1) == (1, 1)
+    assert checks.verifier.code is None
+
+
+def test_a_check_that_began_before_a_doubt_does_not_resolve_it() -> None:
+    checks = Checks()
+    looks: list[str | None] = []
+
+    def everything() -> None:
+        """The nightly check finds a difference while an older snapshot is being read."""
+        looks.append(checks.verifier.code)
+        if len(looks) == 1:
+            tampered()
+
+    def older_snapshot() -> None:
+        checks.happens = everything
+        checks.after(24 * HOUR_S)
+        checks.verifier._doubt(2)  # the second look of another one, still going on
+
+    checks.verifier.on_demand(older_snapshot)
+    assert looks == [None, "gate.audit_unavailable"]
+    assert checks.verifier.code == "gate.audit_unavailable"
+    checks.verifier.on_demand(nothing)
+    assert checks.verifier.code is None
