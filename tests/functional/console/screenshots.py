@@ -55,6 +55,8 @@ PICTURES = {
     "review": ("/reviews/R-5", 980),
     "finding": ("/findings/F-1", 900),
     "ledger": ("/ledger", 900),
+    "entry": ("/ledger/entries/12", 1240),
+    "trail": ("/trail?record=version:forecasting/1", 980),
 }
 
 
