@@ -159,6 +159,8 @@ def _verified(facts: Mapping[str, Json], key: Ed25519PublicKey) -> Succession:
             final = open_checkpoint(checkpoint.encode(), origin=origin, keys=known)
         case _:
             raise _wrong("has another form")
+    if not set(keys) & set(policy.log_keys(origin)):
+        raise _wrong("states a policy that does not know the log before it")
     if final.size != kept:
         raise _wrong("names another size than its checkpoint")
     if stated["erased"] != runs(_listed(stated["erased"], kept)):
