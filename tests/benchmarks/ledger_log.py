@@ -11,6 +11,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
+from hashlib import sha256
 from pathlib import Path
 from typing import Final
 
@@ -23,7 +24,6 @@ from governance.home import Home
 from governance.ledger.core.checkpoint import Checkpoint, sign_checkpoint
 from governance.ledger.core.merkle import Frontier
 from governance.ledger.store.note_file import NoteFile
-from governance.storage import schema
 from governance.storage.bulk import insert_rows
 from governance.storage.chain import Draft, Head, read_head
 from governance.storage.engine import writer_engine
@@ -32,6 +32,7 @@ from governance.storage.ports import Body
 from governance.storage.sealing import Sealer
 from governance.storage.statement import run
 from governance.storage.tables import Row
+from tests.support.project import ROOT
 
 COMMIT: Final = 64
 """Entries under one checkpoint: what 64 waiting clients share."""
@@ -66,10 +67,10 @@ def answer_facts(number: int, *, body_key: str | None) -> Mapping[str, Json]:
 def long_home(entries: int, *, cache: Path | None = None) -> Path:
     """Return a home with a log of so many entries, made once and kept in the temporary folder.
 
-    One of an earlier schema is left where it is and another is made.
+    One of another schema, or written by another form of this file, is left where it is.
     """
     folder = cache or Path(tempfile.gettempdir()) / f"oncovigil-benchmark-{os.getuid()}"
-    root = folder / f"log-{entries}-{schema.wanted()}"
+    root = folder / f"log-{entries}-{_form()}"
     if not root.exists():
         folder.mkdir(mode=0o700, exist_ok=True)
         making = Path(tempfile.mkdtemp(dir=folder))
@@ -79,6 +80,13 @@ def long_home(entries: int, *, cache: Path | None = None) -> Path:
         finally:
             shutil.rmtree(making)
     return root
+
+
+def _form() -> str:
+    """Return a digest of what decides how the home looks; a revision says less, until released."""
+    revisions = sorted((ROOT / "migrations/versions").glob("*.py"))
+    content = b"".join(path.read_bytes() for path in [Path(__file__), *revisions])
+    return sha256(content).hexdigest()[:12]
 
 
 def fill(root: Path, entries: int) -> Home:

@@ -49,7 +49,7 @@ class Shape:
     rounds: int
 
 
-LONG: Final = Shape(entries=100_000, rounds=3)
+LONG: Final = Shape(entries=50_000, rounds=3)
 SHORT: Final = Shape(entries=400, rounds=1)
 
 
