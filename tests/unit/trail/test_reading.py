@@ -9,6 +9,7 @@ from unittest.mock import patch
 import pytest
 from sqlalchemy.exc import OperationalError
 
+from governance.errors import NotFound
 from governance.ledger.core.errors import LedgerTampered
 from governance.ledger.store.view import LedgerView
 from governance.operations.trail.coverage import trail_gauges
@@ -67,3 +68,12 @@ def test_a_database_that_is_away_is_told_as_that(home: Small) -> None:
     away = OperationalError("SELECT", {}, Exception("server closed the connection"))
     with patch.object(LedgerView, "entries", side_effect=away), pytest.raises(AuditUnavailable):
         home.perform("aud", "trail.export", form="csv")
+
+
+@pytest.mark.parametrize("number", [-1, 10**9, 2**63, int("9" * 30)])
+def test_a_number_that_no_row_can_have_is_not_found(home: Small, number: int) -> None:
+    ledger = home.deployment.ledger
+    for read in (ledger.entry, ledger.body, ledger.checkpoints.at):
+        with pytest.raises(NotFound):
+            read(number)
+    assert ledger.entries(max(number, 10**9)) == []
