@@ -54,6 +54,9 @@ on one and goes on to the same requests; `commit` writes twelve, with small file
 write-ahead log moves and `checkpoints.log` begins anew several times; `close` ends. "On" makes that
 call and all later ones of the thread fail, "first" all up to that one.
 
+Each call number is tried, of `pwrite64` every third; for "on" and "first", some seven numbers.
+While a home is made, `openat` is not tried: hundreds of those calls are the program's own modules.
+
 Written by `python -m tests.integration.faults.campaign --write`, which runs everything again, in
 about twenty minutes; with the name of a phase it runs that one and keeps the other lines.
 
@@ -170,7 +173,7 @@ def page_of(lines: Sequence[str]) -> str:
     ordered = sorted(lines, key=lambda line: driver.PHASES.index(_cells(line)[0]))
     runs = sum(int(_cells(line)[3]) for line in lines)
     missing = _missing(lines)
-    said = f"Not run for this table: {'; '.join(missing)}." if missing else "Nothing was left out."
+    said = f"Not run for this table: {'; '.join(missing)}." if missing else "No line was left out."
     return f"{_HEAD}{chr(10).join(ordered)}\n\n{runs} runs. {said}\n"
 
 
