@@ -35,6 +35,7 @@ WHO: Final = {
     "legal-hold lift": ["rea", "reg"],
     "erase -": ["cas"],
     "erasure confirm": ["reg"],
+    "erasure finish": ["cas"],
     "erasure refuse": ["reg"],
     "keys rotate-epoch": ["ada"],
 }

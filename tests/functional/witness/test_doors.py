@@ -10,6 +10,7 @@ from governance.clock import SystemClock
 from governance.console.deployment_desk import DeploymentDesk
 from governance.console.views.ledger import ledger_page
 from governance.home import Home
+from governance.operations.inspect.verification import Verifications
 from tests.functional.api.support import ShiftedClock, make_home, running
 from tests.integration.witness.outside import Outside, address
 
@@ -77,7 +78,7 @@ def test_after_too_long_answers_are_refused_and_the_server_is_not_ready(silent: 
 def test_the_console_shows_how_far_each_witness_is(silent: Path) -> None:
     with running(silent) as api:
         api.deployment.cosigner.round()
-        desk = DeploymentDesk(running=api.deployment)
+        desk = DeploymentDesk(running=api.deployment, verifications=Verifications(api.deployment))
         head = desk.ledger_head()
         assert head.witnesses == ("hospital",)
         assert (head.anchored_size, head.stopped) == (0, False)

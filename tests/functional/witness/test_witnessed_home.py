@@ -114,7 +114,7 @@ def test_the_whole_way(clinic: Clinic, parties: list[Party], tmp_path: Path) -> 
         done = clinic.vigil(*words)
         assert done.returncode == 3, done.stderr
         assert "ledger.behind_witness" in done.stderr
-        assert "begin a new log" in done.stderr
+        assert "`vigil ledger recover NEW_HOME`" in done.stderr
     done = clinic.vigil("ledger", "verify", "--against-witness")
     assert done.returncode == 3
     assert "ledger.behind_witness" in done.stderr

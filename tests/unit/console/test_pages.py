@@ -214,8 +214,8 @@ def test_a_model_under_hold_refuses_and_says_why(reviewer: TestClient) -> None:
 def test_the_report_shows_interval_in_the_cell_and_the_order_proof(reviewer: TestClient) -> None:
     page = reviewer.get("/evidence/E-2").text.replace("\u00a0", " ")
     assert "0.958  (0.922 to 0.995)" in page
-    assert "Position 7" in page
-    assert "Position 29" in page
+    assert 'Position <a href="/ledger/entries/7">7</a>' in page
+    assert 'Position <a href="/ledger/entries/29">29</a>' in page
     assert "does not claim compliance" in page
 
 

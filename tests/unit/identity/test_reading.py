@@ -14,6 +14,7 @@ from governance.errors import Forbidden, Problem
 from governance.operations import catalogue
 from governance.operations.actor import Actor
 from governance.operations.inspect.bodies import BODY_READERS, require_body_reader
+from governance.operations.inspect.verification import Verifications
 from governance.operations.operation import Operation
 from tests.unit.identity.conftest import House
 
@@ -89,9 +90,9 @@ def test_a_password_of_somebody_else_reads_no_body() -> None:
 
 
 def test_the_console_gives_an_administrator_no_receipt(house: House) -> None:
-    desk = DeploymentDesk(running=house.deployment)
+    desk = DeploymentDesk(running=house.deployment, verifications=Verifications(house.deployment))
     with pytest.raises(Forbidden):
-        desk.receipt(desk.ledger_entry(0), actor=house.actor("ada"))
+        desk.receipt(desk.ledger_entry(0), actor=house.actor("ada"), with_body=True)
 
 
 MARK = "zq-marker-of-the-caller"
