@@ -27,7 +27,7 @@ from governance.ledger.core.errors import BodyUnreadable, LedgerTampered, NotCan
 from governance.ledger.core.log_keys import LogKeys
 from governance.ledger.core.progress import UNWATCHED, Watch
 from governance.ledger.core.record import decode_entry
-from governance.ledger.store.cells import check_cells, check_row
+from governance.ledger.store.cells import check_cells, check_row, of_another_type
 from governance.ledger.store.erased import Erasures
 from governance.ledger.store.keys import KeyDestroyed, KeyStore, KeyUnknown
 from governance.ledger.store.streaming import streamed
@@ -193,8 +193,9 @@ class Counted:
 
     def add(self, row: RowMapping, folded: Folded, home: Home) -> None:
         """Take in an entry, in order, and fold its changes."""
-        check_row(row)
         seq, facts = row["seq"], _facts(row["facts"], row["seq"])
+        if not isinstance(row["env"], bytes):
+            raise of_another_type("its env", sequence=seq)
         if self.entries == 0:
             self.succession = check_genesis(facts, home)
             self.policy = facts.get("policy"), seq

@@ -60,6 +60,8 @@ def loads(raw: bytes) -> Json:
     Re-encoding and comparing refuses duplicate names, spaces, another order, escapes that are
     not needed, "-0", floats and big integers in one rule.
     """
+    if not isinstance(raw, bytes):  # of another type, from a column that somebody wrote
+        raise NotCanonical("the document is not bytes", next_step=_NEXT)
     if len(raw) > MAX_BYTES:
         raise TooLarge(
             f"the document has {len(raw)} bytes, the limit is {MAX_BYTES}",
@@ -69,8 +71,6 @@ def loads(raw: bytes) -> Json:
         value: Json = orjson.loads(raw)
     except orjson.JSONDecodeError as error:
         raise NotCanonical("the bytes are not JSON", next_step=_NEXT) from error
-    if not isinstance(raw, bytes):  # text, from a column that somebody wrote
-        raise NotCanonical("the document is not bytes", next_step=_NEXT)
     # Without bytes above 0x7F and without escapes every name is ASCII already.
     names = not raw.isascii() or b"\\" in raw
     if type(value) is dict and not names:  # what facts are

@@ -1,4 +1,7 @@
-"""Before the pen writes: a storage that is not the whole log is refused (attack rows 7 to 11)."""
+"""Before the pen writes: a storage that is not the whole log is refused.
+
+Forks, split views and colluding witnesses are run in tests/attacks/test_outside.py.
+"""
 
 from __future__ import annotations
 
@@ -8,15 +11,9 @@ import pytest
 
 from governance.clock import FixedClock
 from governance.home import Home
-from governance.ledger.core.checkpoint import Checkpoint, sign_checkpoint
-from governance.ledger.core.errors import LedgerBehind, LedgerTampered, ReceiptRejected
-from governance.ledger.core.merkle import Tree
+from governance.ledger.core.errors import LedgerBehind, LedgerTampered
 from governance.ledger.core.note import cosign, with_lines
-from governance.ledger.core.policy import Policy
-from governance.ledger.core.receipt import verify_receipt
-from governance.ledger.core.witness import encode_add_checkpoint
 from governance.ledger.store.witnesses import WitnessUnreachable
-from governance.storage.open import Storage
 from governance.witness.witness import Reply
 from tests.integration.witness.outside import Outside, act
 
@@ -122,91 +119,6 @@ def test_a_start_without_any_answer_can_be_forbidden(home: Home, clock: FixedClo
     outside.door("body").down = False
     with outside.opened() as storage:
         act(storage)
-
-
-def _forked(storage: Storage, outside: Outside, *, at: int, size: int) -> tuple[Tree, bytes]:
-    """Return another history from `at` on, signed with the log's stolen key."""
-    tree = Tree(storage.ledger.tree.leaf(seq) for seq in range(at))
-    for number in range(at, size):
-        tree.append(bytes([number]) * 32)
-    checkpoint = Checkpoint(origin=outside.home.origin, size=size, root=tree.root())
-    return tree, sign_checkpoint(checkpoint, private_key=outside.home.log_key())
-
-
-def test_a_fork_with_the_stolen_key_gains_no_quorum(outside: Outside) -> None:
-    """Attack row 7: 422 with the witnesses' size as the old one, 409 with any other."""
-    _event, size = written(outside, count=4)
-    with outside.opened() as storage:
-        tree, note = _forked(storage, outside, at=2, size=size + 3)
-        for name in THREE:
-            witness = outside.door(name).witness
-            for old, status in ((size, 422), (0, 409), (2, 409)):
-                proof = tree.consistency_proof(old)
-                body = encode_add_checkpoint(old_size=old, proof=proof, checkpoint=note)
-                assert witness.add_checkpoint(body).status == status
-        act(storage)
-        storage.cosigner.round()
-        assert storage.cosigner.report().anchored_size == storage.ledger.head()[0]
-
-
-def test_a_thief_who_is_ahead_of_us_stops_the_pen(outside: Outside) -> None:
-    """Attack row 21: with the log's key, and before us, he shows the witnesses another history."""
-    _event, size = written(outside)
-    with outside.opened() as storage:
-        tree, note = _forked(storage, outside, at=size, size=size + 2)
-        body = encode_add_checkpoint(
-            old_size=size, proof=tree.consistency_proof(size), checkpoint=note
-        )
-        assert outside.door("vendor").witness.add_checkpoint(body).status == 200
-        act(storage)
-        storage.cosigner.round()
-        with pytest.raises(LedgerBehind):
-            act(storage)
-    with pytest.raises(LedgerBehind), outside.opened():
-        pytest.fail("opened")
-
-
-def test_at_most_one_of_two_histories_reaches_the_quorum(outside: Outside, tmp_path: Path) -> None:
-    """Attack row 10: two honest-looking logs under one key, each shown to some witnesses."""
-    copy = outside.backup(tmp_path / "copy")
-    for name in ("vendor", "body"):
-        outside.door(name).down = True
-    with outside.opened() as storage:
-        first = act(storage)
-        storage.cosigner.round()
-        receipt_of_first = storage.ledger.receipt(first)
-    outside.restore(copy)
-    outside.every(down=False)
-    outside.door("hospital").down = True  # it would tell
-    with outside.opened() as storage:
-        second = act(storage, count=2)
-        storage.cosigner.round()
-        receipt_of_second = storage.ledger.receipt(second)
-    policy = Policy.parse(outside.home.policy_path.read_bytes())
-    assert verify_receipt(receipt_of_second, policy).stage == "S1"
-    with pytest.raises(ReceiptRejected, match="quorum"):
-        verify_receipt(receipt_of_first, policy)
-
-
-def test_one_colluding_witness_is_not_enough(outside: Outside) -> None:
-    """Attack row 11: k - 1 evil witnesses sign both histories."""
-    _event, size = written(outside, count=3)
-    policy = Policy.parse(outside.home.policy_path.read_bytes())
-    with outside.opened() as storage:
-        _tree, note = _forked(storage, outside, at=2, size=size)
-    evil = outside.homes["vendor"]
-    line = cosign(note, name=evil.vkey.name, private_key=evil.key, time_s=1_900_000_000)
-    assert not policy.satisfied([evil.vkey])
-    assert not policy.satisfied([evil.vkey, evil.vkey])
-    from governance.ledger.core.log_keys import LogKeys
-    from governance.ledger.store.anchors import anchor_of
-
-    anchor = anchor_of(
-        with_lines(note, [line, line]),
-        keys=LogKeys.begin(outside.home.origin, [policy.logs[0].text()]),
-        policy=policy,
-    )
-    assert anchor is None
 
 
 def test_a_witness_cannot_stop_us_with_a_history_that_it_invented(outside: Outside) -> None:
