@@ -42,6 +42,7 @@ _OTHER_KEYS: Final = (
     " AND classid = ? AND objid <> ?"
 )
 _LEAD: Final = "SELECT pg_try_advisory_lock(?, 0)"
+_FREE: Final = "SELECT pg_advisory_unlock_all()"
 # A host that vanished is noticed by the server in seconds, and its seat is free.
 _SEATED: Final = (
     "SET tcp_keepalives_idle = 5; SET tcp_keepalives_interval = 2; SET tcp_keepalives_count = 3"
@@ -99,6 +100,11 @@ class Seat:
     def leave(self) -> None:
         """Rise: both locks are free when this returns, or when the server notices."""
         with self._turn:
+            if self._connection is not None:
+                # Closing alone frees them when the server gets round to it, and the next in line
+                # may look before; a cut connection has nothing left to free.
+                with suppress(SQLAlchemyError):
+                    run(self._connection, _FREE).fetchone()
             self._rise()
             if self._engine is not None:
                 self._engine.dispose()

@@ -71,7 +71,7 @@ def test_a_leader_whose_connection_was_cut_leads_no_more_until_it_is_seated_agai
     assert first.leads()
     administer(
         postgresql,
-        "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' "
+        "SELECT pg_terminate_backend(pid, 10000) FROM pg_locks WHERE locktype = 'advisory' "
         "AND mode = 'ExclusiveLock'",
     )
     assert second.leads()
