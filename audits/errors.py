@@ -67,3 +67,15 @@ class TriggerMalformed(AuditError):
     """A monitoring trigger, its stable period or its error path that cannot be used."""
 
     code: ClassVar[str] = "audit.trigger_malformed"
+
+
+class SampleMalformed(AuditError):
+    """Rows whose columns do not fit together."""
+
+    code: ClassVar[str] = "audit.sample_malformed"
+
+
+class ReportMalformed(AuditError):
+    """A report whose parts contradict each other, such as a chart of a table that is not there."""
+
+    code: ClassVar[str] = "audit.report_malformed"

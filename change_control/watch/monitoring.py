@@ -13,9 +13,9 @@ from typing import Final, Literal, Self
 
 from pydantic import Field, model_validator
 
-from audits import series
 from audits.estimate import Json
-from audits.trigger import MINIMUM_REPLICATES, MINIMUM_STABLE_MONTHS
+from audits.forecasting.trigger import MINIMUM_REPLICATES, MINIMUM_STABLE_MONTHS
+from audits.sources import series
 from change_control.change.plan_protocol import NotNegative, Proportion, Seed
 from change_control.errors import MonitoringPlanInvalid
 from change_control.reading import Fault, Method, read_record, read_text
@@ -35,7 +35,7 @@ from models.values import (
 )
 
 MINIMUM_TAIL: Final = 10
-"""Replicates that a calibration expects beyond the limit, as `audits.trigger` asks."""
+"""Replicates that a calibration expects beyond the limit, as `audits.forecasting.trigger` asks."""
 
 
 class HoldReach(StrEnum):
@@ -64,7 +64,7 @@ class StablePeriod(DocumentPart):
 
 
 class TriggerParameters(DocumentPart):
-    """The numbers of a trigger calibrated to a declared false-alarm rate (`audits.trigger`)."""
+    """The numbers of a trigger (`audits.forecasting.trigger`) of a declared false-alarm rate."""
 
     false_alarm_rate: Proportion
     """Probability that a stable process fires within `months`."""

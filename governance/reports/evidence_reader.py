@@ -1,8 +1,8 @@
 """From the evidence record of a temporal validation to the report that shows it.
 
-The record is what `audits.temporal_validation.TemporalReport.as_record` writes, alone or as a
-member of the evidence beside what was evaluated. Everything is read strictly: a record that lacks
-something is refused by name, never shown with a gap.
+The record is what `TemporalReport.as_record` (`audits.forecasting.temporal_validation`) writes,
+alone or as a member of the evidence beside what was evaluated. Everything is read strictly: a
+record that lacks something is refused by name, never shown with a gap.
 """
 
 from __future__ import annotations

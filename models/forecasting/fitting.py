@@ -15,12 +15,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from audits.conformal import LEVELS, ConformalSpread, apply, band_of
 from audits.errors import AuditError
 from audits.estimate import RECORD_DIGITS, Json, decimal_text
-from audits.rolling_origin import Forecaster, PathForecast
-from audits.seasonal_naive import seasonal_naive
-from audits.series import MonthlySeries, Panel
+from audits.forecasting.conformal import LEVELS, ConformalSpread, apply, band_of
+from audits.forecasting.rolling_origin import Forecaster, PathForecast
+from audits.forecasting.seasonal_naive import seasonal_naive
+from audits.sources.series import MonthlySeries, Panel
 from models.errors import FitRefused
 from models.forecasting.contract import MAX_HORIZON
 from models.forecasting.members import MEMBERS, PathsOf, add, member_forecasts

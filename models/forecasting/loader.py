@@ -20,7 +20,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, TextIO
 
 from audits.errors import AuditError
-from audits.series import Month, MonthlySeries, Panel
+from audits.sources.series import Month, MonthlySeries, Panel
 from models.errors import ContractRefused
 from models.forecasting.contract import COLUMNS, CONCESSIONS, TOTAL, table_schema
 

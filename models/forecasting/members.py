@@ -25,7 +25,7 @@ import warnings
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Final, TypeAlias
 
-from audits.rolling_origin import MINIMUM_HISTORY, SEASON
+from audits.forecasting.rolling_origin import MINIMUM_HISTORY, SEASON
 from models.errors import FitRefused
 from models.forecasting.contract import MAX_HORIZON
 

@@ -2,13 +2,13 @@
 
 Definition: a series is forecast by the median of the members (see `members`), a class total by the
     sum of its concession forecasts.
-Formula: limits are `audits.conformal` spreads learnt from the method's own errors at earlier
-    origins, signed, on the log scale, by band of horizon (1-3, 4-6, 7-12, 13-24 months) and pooled
-    over series. Bands up to 12 months learn from the 8 newest origins, 3 months apart, whose 12
-    months are observed at the forecast origin; the last band from the 8 newest whose whole path
-    is. Where fewer than three series are pooled, as many more origins as the 95 % limit needs.
+Formula: limits are spreads (`audits.forecasting.conformal`) learnt from the method's own errors
+    at earlier origins, signed, on the log scale, by band of horizon (1-3, 4-6, 7-12, 13-24 months)
+    and pooled over series. Bands up to 12 months learn from the 8 newest origins, 3 months apart,
+    whose 12 months are observed at the forecast origin; the last band from the 8 newest whose whole
+    path is. Where fewer than three series are pooled, as many more origins as the 95 % limit needs.
     Totals have their own spread, from the errors of the sums.
-Source: see `audits.conformal` and `members`.
+Source: see `audits.forecasting.conformal` and `members`.
 Assumptions: the errors of the coming two years are like those of the last three to four.
 Failure modes: as of `members`; a series harder than the others is covered too rarely, which the
     coverage by series in every audit shows. A memory longer than 8 origins covered .90 and more
@@ -23,9 +23,9 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Final
 
-from audits.conformal import LEVELS, ConformalSpread, apply, calibrate
-from audits.rolling_origin import Forecaster, PathForecast, evaluate, origins
-from audits.series import MonthlySeries, Panel
+from audits.forecasting.conformal import LEVELS, ConformalSpread, apply, calibrate
+from audits.forecasting.rolling_origin import Forecaster, PathForecast, evaluate, origins
+from audits.sources.series import MonthlySeries, Panel
 from models.errors import FitRefused
 from models.forecasting.contract import MAX_HORIZON
 from models.forecasting.members import MEMBERS, PathsOf, add, ensemble, member_forecasts
@@ -120,7 +120,8 @@ def _calibrated(
 def _origins_needed(series: int, *, horizon: int, levels: Sequence[str]) -> int:
     """Return how many origins fill the first band: more than usual where series are few.
 
-    A signed limit with probability p needs at least p / (1 - p) errors (see `audits.conformal`).
+    A signed limit with probability p needs at least p / (1 - p) errors
+    (see `audits.forecasting.conformal`).
     """
     tail = (1 - max(Decimal(level) for level in levels)) / 2
     errors = math.ceil((1 - tail) / tail)

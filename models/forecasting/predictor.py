@@ -15,7 +15,7 @@ from typing import Final
 
 from audits.errors import AuditError
 from audits.estimate import Json
-from audits.series import Month
+from audits.sources.series import Month
 from models.errors import PredictorInvalid
 from models.forecasting.contract import MAX_HORIZON, RowContract
 from models.predictor import RowAnswer, abstained, answered

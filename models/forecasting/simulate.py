@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from audits.series import Month, MonthlySeries
+from audits.sources.series import Month, MonthlySeries
 from models.errors import ContractRefused
 
 

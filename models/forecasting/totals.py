@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from audits.series import MonthlySeries, Panel
+from audits.sources.series import MonthlySeries, Panel
 from models.errors import FitRefused
 from models.forecasting.contract import TOTAL
 from models.forecasting.members import add

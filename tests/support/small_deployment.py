@@ -21,7 +21,7 @@ from unittest.mock import patch
 from argon2 import PasswordHasher
 
 from audits.estimate import Json
-from audits.series import Month, MonthlySeries, Panel
+from audits.sources.series import Month, MonthlySeries, Panel
 from change_control.roles import Role
 from governance.adapters import passwords
 from governance.adapters.model_store import store_artifact

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from audits.estimate import Json
-from audits.series import Month
+from audits.sources.series import Month
 from governance.adapters.fpp2_totals import read_totals
 from governance.cli.demo.acts import Company
 from governance.cli.demo.cast import ADMINISTRATOR, OWNER, REVIEWER, SAFETY, SCOPE, SITE_SCOPE

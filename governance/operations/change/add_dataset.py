@@ -9,7 +9,7 @@ from typing import Final
 
 from pydantic import Field
 
-from audits.series import Month, Panel
+from audits.sources.series import Month, Panel
 from change_control.roles import Role
 from change_control.scope import Scope
 from governance.adapters.fpp2_totals import read_totals

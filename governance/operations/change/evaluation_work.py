@@ -12,9 +12,9 @@ from typing import Final
 
 from audits.criteria import Criterion
 from audits.estimate import Json, Verdict
-from audits.forecast_metrics import METRICS
-from audits.series import Panel
-from audits.temporal_validation import TemporalProtocol, run
+from audits.forecasting.forecast_metrics import METRICS
+from audits.forecasting.temporal_validation import TemporalProtocol, run
+from audits.sources.series import Panel
 from change_control.change.plan import ChangePlan, criteria, plan_from_record
 from governance.ledger.core import canonical
 from governance.operations.change.panel_blob import panel_from_record
@@ -48,7 +48,7 @@ def evaluate(*, header: bytes, panel: bytes, plan: bytes, artifact: bytes) -> by
     """
     import numpy as np
 
-    from audits.seasonal_naive import seasonal_naive
+    from audits.forecasting.seasonal_naive import seasonal_naive
     from models.forecasting.method import ensemble_forecaster
 
     frozen = plan_from_record(canonical.loads(plan))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from audits.estimate import Json, decimal_text
-from audits.series import Month, MonthlySeries, Panel
+from audits.sources.series import Month, MonthlySeries, Panel
 from governance.errors import GovernanceError
 
 FORMAT = "panel/1"

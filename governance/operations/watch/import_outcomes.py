@@ -14,7 +14,7 @@ from typing import Final
 
 from pydantic import Field
 
-from audits.series import Month
+from audits.sources.series import Month
 from change_control.change.documents import DocumentKind
 from change_control.errors import ScopeInvalid
 from change_control.roles import Role

@@ -18,11 +18,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from audits.conformal import ConformalSpread
 from audits.estimate import Json, decimal_text
-from audits.rolling_origin import Forecaster, PathForecast, evaluate
-from audits.series import Month, MonthlySeries, Panel
-from audits.trigger import (
+from audits.forecasting.conformal import ConformalSpread
+from audits.forecasting.rolling_origin import Forecaster, PathForecast, evaluate
+from audits.forecasting.trigger import (
     Stable,
     Trigger,
     TriggerRun,
@@ -30,6 +29,7 @@ from audits.trigger import (
     monthly_errors,
     run_trigger,
 )
+from audits.sources.series import Month, MonthlySeries, Panel
 from change_control.watch.monitoring import (
     Monitor,
     MonitoringPlan,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from audits.series import Month
+from audits.sources.series import Month
 from change_control.watch.review import ReviewCommand, ReviewState
 from governance.ledger.core import canonical
 from governance.registry.records import Finding, MonitorRun, Release, Review

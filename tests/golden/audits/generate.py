@@ -1,7 +1,8 @@
 """Exact values of every forecast metric on a small whole-number panel, by rational arithmetic.
 
-Written from the formulas of the docstring of `audits/forecast_metrics.py`; imports nothing of the
-package under test. `python -m tests.golden.audits.generate` writes `forecast_metrics.json` anew.
+Written from the formulas of the docstring of `audits/forecasting/forecast_metrics.py`; imports
+nothing of the package under test. `python -m tests.golden.audits.generate` writes
+`forecast_metrics.json` anew.
 """
 
 from __future__ import annotations

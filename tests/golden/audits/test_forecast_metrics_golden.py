@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from audits.forecast_metrics import METRICS, forecast_estimates
-from audits.rolling_origin import Forecaster, PathForecast, RollingErrors, evaluate
-from audits.seasonal_naive import seasonal_naive
-from audits.series import Month, MonthlySeries, Panel
+from audits.forecasting.forecast_metrics import METRICS, forecast_estimates
+from audits.forecasting.rolling_origin import Forecaster, PathForecast, RollingErrors, evaluate
+from audits.forecasting.seasonal_naive import seasonal_naive
+from audits.sources.series import Month, MonthlySeries, Panel
 from tests.golden.audits import generate
 
 if TYPE_CHECKING:

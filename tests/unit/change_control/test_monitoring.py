@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from audits.series import Month
+from audits.sources.series import Month
 from change_control.errors import FindingUnknown, MonitoringPlanInvalid
 from change_control.roles import Role
 from change_control.scope import Scope

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from audits.series import Month
+from audits.sources.series import Month
 from models.errors import ContractRefused
 from models.forecasting.loader import load_pbs, load_totals
 

@@ -9,10 +9,10 @@ import pytest
 from audits.criteria import judge, overall
 from audits.errors import SeriesTooShort
 from audits.estimate import Verdict
-from audits.forecast_metrics import METRICS, forecast_estimates
-from audits.rolling_origin import PathForecast, evaluate, origins
-from audits.seasonal_naive import seasonal_naive
-from audits.series import Month, MonthlySeries, Panel
+from audits.forecasting.forecast_metrics import METRICS, forecast_estimates
+from audits.forecasting.rolling_origin import PathForecast, evaluate, origins
+from audits.forecasting.seasonal_naive import seasonal_naive
+from audits.sources.series import Month, MonthlySeries, Panel
 from models.entry import parse_entry
 from models.errors import ContractRefused, FitRefused
 from models.forecasting.fitting import fit

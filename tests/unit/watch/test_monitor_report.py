@@ -9,7 +9,7 @@ from typing import Any, cast
 import pytest
 
 from audits.estimate import Verdict
-from audits.series import Month, MonthlySeries, Panel
+from audits.sources.series import Month, MonthlySeries, Panel
 from governance.operations.watch import monitor_work
 from governance.operations.watch.monitor_work import (
     StablePeriodUnseen,

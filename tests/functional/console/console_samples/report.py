@@ -12,10 +12,10 @@ import numpy as np
 
 from audits.criteria import Criterion
 from audits.estimate import Json
-from audits.rolling_origin import PathForecast
-from audits.seasonal_naive import seasonal_naive
-from audits.series import Month, MonthlySeries, Panel
-from audits.temporal_validation import TemporalProtocol, run
+from audits.forecasting.rolling_origin import PathForecast
+from audits.forecasting.seasonal_naive import seasonal_naive
+from audits.forecasting.temporal_validation import TemporalProtocol, run
+from audits.sources.series import Month, MonthlySeries, Panel
 from governance.reports.audit_report import (
     AuditReport,
     Manifestation,

@@ -34,9 +34,9 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from audits.errors import CalibrationTooSmall, ProtocolMalformed
 from audits.estimate import RECORD_DIGITS, Json, decimal_text
-from audits.forecast_metrics import interval_levels
-from audits.rolling_origin import PathForecast, RollingErrors
-from audits.series import Month
+from audits.forecasting.forecast_metrics import interval_levels
+from audits.forecasting.rolling_origin import PathForecast, RollingErrors
+from audits.sources.series import Month
 
 if TYPE_CHECKING:
     import numpy as np

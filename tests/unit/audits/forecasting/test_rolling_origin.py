@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from audits.errors import ForecastMalformed, ProtocolMalformed, SeriesTooShort
-from audits.rolling_origin import Forecaster, PathForecast, evaluate, origins
-from audits.series import Month, Panel
-from tests.unit.audits.panels import errors_of, flat_forecaster, seasonal_panel
+from audits.forecasting.rolling_origin import Forecaster, PathForecast, evaluate, origins
+from audits.sources.series import Month, Panel
+from tests.unit.audits.forecasting.panels import errors_of, flat_forecaster, seasonal_panel
 
 
 def test_last_origin_leaves_the_whole_path_observed() -> None:

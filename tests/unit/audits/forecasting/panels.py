@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from audits.rolling_origin import Forecaster, PathForecast, RollingErrors
-from audits.series import Month, MonthlySeries, Panel
+from audits.forecasting.rolling_origin import Forecaster, PathForecast, RollingErrors
+from audits.sources.series import Month, MonthlySeries, Panel
 
 Floats = NDArray[np.float64]
 START = Month(2000, 1)

@@ -15,13 +15,13 @@ import pytest
 from audits.criteria import Criterion
 from audits.errors import CalibrationTooSmall, ProtocolMalformed, SeriesTooShort
 from audits.estimate import Verdict
-from audits.forecast_metrics import METRICS
-from audits.groups import GroupComparison, NoSubgroup
-from audits.rolling_origin import Forecaster, PathForecast
-from audits.seasonal_naive import seasonal_naive
-from audits.series import Month, MonthlySeries, Panel
-from audits.temporal_validation import TemporalProtocol, TemporalReport, run
-from tests.unit.audits.panels import seasonal_panel
+from audits.forecasting.forecast_metrics import METRICS
+from audits.forecasting.groups import GroupComparison, NoSubgroup
+from audits.forecasting.rolling_origin import Forecaster, PathForecast
+from audits.forecasting.seasonal_naive import seasonal_naive
+from audits.forecasting.temporal_validation import TemporalProtocol, TemporalReport, run
+from audits.sources.series import Month, MonthlySeries, Panel
+from tests.unit.audits.forecasting.panels import seasonal_panel
 
 PROTOCOL = TemporalProtocol(origins=5, horizon=12, step=12, seed=7, replicates=500)
 MASE = Criterion(

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from audits.errors import SeriesMalformed, SeriesTooShort
-from audits.series import Month, MonthlySeries, Panel
+from audits.sources.series import Month, MonthlySeries, Panel
 
 MONTHS = st.builds(Month, st.integers(100, 9000), st.integers(1, 12))
 

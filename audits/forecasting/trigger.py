@@ -23,13 +23,13 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, TypeAlias
 
-from audits.conformal import ConformalSpread, log_errors
-from audits.control_limit import CusumSettings, calibrated_limit, moments
 from audits.errors import TriggerMalformed
 from audits.estimate import RECORD_DIGITS, Estimate, Json, Verdict, decimal_text
-from audits.forecast_metrics import interval_levels
-from audits.rolling_origin import RollingErrors
-from audits.series import Month
+from audits.forecasting.conformal import ConformalSpread, log_errors
+from audits.forecasting.control_limit import CusumSettings, calibrated_limit, moments
+from audits.forecasting.forecast_metrics import interval_levels
+from audits.forecasting.rolling_origin import RollingErrors
+from audits.sources.series import Month
 
 if TYPE_CHECKING:
     import numpy as np

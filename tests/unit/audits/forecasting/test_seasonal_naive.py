@@ -7,10 +7,10 @@ import math
 import pytest
 
 from audits.errors import ProtocolMalformed, SeriesTooShort
-from audits.rolling_origin import evaluate, origins
-from audits.seasonal_naive import LEVELS, seasonal_naive
-from audits.series import Panel
-from tests.unit.audits.panels import seasonal_panel, series
+from audits.forecasting.rolling_origin import evaluate, origins
+from audits.forecasting.seasonal_naive import LEVELS, seasonal_naive
+from audits.sources.series import Panel
+from tests.unit.audits.forecasting.panels import seasonal_panel, series
 
 
 def test_next_july_is_last_july() -> None:

@@ -29,10 +29,10 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING, TypeAlias
 
-from audits.block_jackknife import Blocks, Jackknife, blocks_of, estimate_of, jackknife
 from audits.errors import ForecastMalformed, ProtocolMalformed
 from audits.estimate import Estimate
-from audits.rolling_origin import RollingErrors
+from audits.forecasting.block_jackknife import Blocks, Jackknife, blocks_of, estimate_of, jackknife
+from audits.forecasting.rolling_origin import RollingErrors
 
 if TYPE_CHECKING:
     import numpy as np

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from audits.errors import ForecastMalformed, ProtocolMalformed, SeriesTooShort
 from audits.estimate import RECORD_DIGITS, Json, decimal_text
-from audits.series import Month, MonthlySeries, Panel
+from audits.sources.series import Month, MonthlySeries, Panel
 
 if TYPE_CHECKING:
     import numpy as np

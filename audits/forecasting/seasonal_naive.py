@@ -21,8 +21,8 @@ from collections.abc import Mapping
 from decimal import Decimal
 
 from audits.errors import ProtocolMalformed, SeriesTooShort
-from audits.rolling_origin import MINIMUM_HISTORY, SEASON, PathForecast
-from audits.series import MonthlySeries, Panel
+from audits.forecasting.rolling_origin import MINIMUM_HISTORY, SEASON, PathForecast
+from audits.sources.series import MonthlySeries, Panel
 
 LEVELS = ("0.025", "0.1", "0.9", "0.975")
 

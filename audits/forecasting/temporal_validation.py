@@ -20,14 +20,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from audits.conformal import BANDS, LEVELS, ConformalSpread, Shape, nested_conformal
 from audits.criteria import Criterion, Judgement, judge, overall
 from audits.errors import CalibrationTooSmall, ProtocolMalformed
 from audits.estimate import RECORD_DIGITS, Estimate, Json, Verdict, decimal_text, undefined
-from audits.forecast_metrics import DEFAULT_LEVEL, METRICS, forecast_estimates
-from audits.groups import GroupComparison, NoSubgroup, compare_groups
-from audits.rolling_origin import Forecaster, RollingErrors, evaluate, origins
-from audits.series import Month, Panel
+from audits.forecasting.conformal import BANDS, LEVELS, ConformalSpread, Shape, nested_conformal
+from audits.forecasting.forecast_metrics import DEFAULT_LEVEL, METRICS, forecast_estimates
+from audits.forecasting.groups import GroupComparison, NoSubgroup, compare_groups
+from audits.forecasting.rolling_origin import Forecaster, RollingErrors, evaluate, origins
+from audits.sources.series import Month, Panel
 
 if TYPE_CHECKING:
     import numpy as np

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from audits.errors import ForecastMalformed, ProtocolMalformed
 from audits.estimate import Estimate
-from audits.forecast_metrics import (
+from audits.forecasting.forecast_metrics import (
     METRICS,
     bounds_of,
     forecast_estimates,
@@ -20,8 +20,8 @@ from audits.forecast_metrics import (
     metric_value,
     why_undefined,
 )
-from audits.rolling_origin import RollingErrors
-from tests.unit.audits.panels import errors_of, simulated_errors
+from audits.forecasting.rolling_origin import RollingErrors
+from tests.unit.audits.forecasting.panels import errors_of, simulated_errors
 
 ALL = np.ones((1, 2), dtype=np.bool_)
 

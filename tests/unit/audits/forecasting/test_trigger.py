@@ -9,12 +9,11 @@ from functools import cache
 import numpy as np
 import pytest
 
-from audits.conformal import ConformalSpread, calibrate
-from audits.control_limit import moments, peaks_of, resample
 from audits.errors import TriggerMalformed
 from audits.estimate import Estimate, Verdict
-from audits.series import Month
-from audits.trigger import (
+from audits.forecasting.conformal import ConformalSpread, calibrate
+from audits.forecasting.control_limit import moments, peaks_of, resample
+from audits.forecasting.trigger import (
     KIND,
     MINIMUM_STABLE_MONTHS,
     Stable,
@@ -23,7 +22,8 @@ from audits.trigger import (
     monthly_errors,
     run_trigger,
 )
-from tests.unit.audits.panels import START, autocorrelated, errors_of
+from audits.sources.series import Month
+from tests.unit.audits.forecasting.panels import START, autocorrelated, errors_of
 
 Floats = np.ndarray[tuple[int, ...], np.dtype[np.float64]]
 

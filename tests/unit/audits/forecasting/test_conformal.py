@@ -7,7 +7,8 @@ import math
 import numpy as np
 import pytest
 
-from audits.conformal import (
+from audits.errors import CalibrationTooSmall, ProtocolMalformed
+from audits.forecasting.conformal import (
     BANDS,
     ConformalSpread,
     apply,
@@ -16,11 +17,10 @@ from audits.conformal import (
     log_errors,
     nested_conformal,
 )
-from audits.errors import CalibrationTooSmall, ProtocolMalformed
-from audits.forecast_metrics import inside
-from audits.rolling_origin import PathForecast, RollingErrors
-from audits.series import Month
-from tests.unit.audits.panels import START, autocorrelated, errors_of
+from audits.forecasting.forecast_metrics import inside
+from audits.forecasting.rolling_origin import PathForecast, RollingErrors
+from audits.sources.series import Month
+from tests.unit.audits.forecasting.panels import START, autocorrelated, errors_of
 
 
 def logged(scores: np.ndarray, *, step: int | None = None) -> RollingErrors:  # type: ignore[type-arg]

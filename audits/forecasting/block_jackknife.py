@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from audits.rolling_origin import RollingErrors
+    from audits.forecasting.rolling_origin import RollingErrors
 
     Mask: TypeAlias = NDArray[np.bool_]
     Metric: TypeAlias = Callable[[Mask], float | None]

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from audits.errors import ProtocolMalformed
-from audits.groups import UNGROUPED, GroupComparison, NoSubgroup, compare_groups
-from audits.rolling_origin import RollingErrors
-from tests.unit.audits.panels import errors_of, simulated_errors
+from audits.forecasting.groups import UNGROUPED, GroupComparison, NoSubgroup, compare_groups
+from audits.forecasting.rolling_origin import RollingErrors
+from tests.unit.audits.forecasting.panels import errors_of, simulated_errors
 
 
 def grouped(errors: RollingErrors, groups: tuple[str | None, ...]) -> RollingErrors:

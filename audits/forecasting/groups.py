@@ -27,17 +27,17 @@ from dataclasses import dataclass
 from itertools import combinations
 from typing import TYPE_CHECKING, TypeAlias
 
-from audits.block_jackknife import MINIMUM_BLOCKS, Blocks, Jackknife, blocks_of
 from audits.errors import ProtocolMalformed
 from audits.estimate import RECORD_DIGITS, Estimate, Json, decimal_text, undefined
-from audits.forecast_metrics import (
+from audits.forecasting.block_jackknife import MINIMUM_BLOCKS, Blocks, Jackknife, blocks_of
+from audits.forecasting.forecast_metrics import (
     DEFAULT_LEVEL,
     describe,
     forecast_estimates,
     metric_jackknife,
     why_undefined,
 )
-from audits.rolling_origin import RollingErrors
+from audits.forecasting.rolling_origin import RollingErrors
 
 if TYPE_CHECKING:
     import numpy as np

@@ -7,9 +7,9 @@ import math
 import numpy as np
 import pytest
 
-from audits.block_jackknife import blocks_of, estimate_of, jackknife, t_quantile
-from audits.forecast_metrics import forecast_estimates, metric_value
-from tests.unit.audits.panels import errors_of, simulated_errors
+from audits.forecasting.block_jackknife import blocks_of, estimate_of, jackknife, t_quantile
+from audits.forecasting.forecast_metrics import forecast_estimates, metric_value
+from tests.unit.audits.forecasting.panels import errors_of, simulated_errors
 
 
 def _grid(origins: int, horizon: int, step: int) -> list[list[int]]:
