@@ -79,3 +79,27 @@ class ReportMalformed(AuditError):
     """A report whose parts contradict each other, such as a chart of a table that is not there."""
 
     code: ClassVar[str] = "audit.report_malformed"
+
+
+class SplitRefused(AuditError):
+    """A split whose sides are empty, overlap, or are cut by an instant that is not known."""
+
+    code: ClassVar[str] = "audit.split_refused"
+
+
+class AsOfRefused(AuditError):
+    """A measurement known before it was made, or a feature known only after its prediction."""
+
+    code: ClassVar[str] = "audit.as_of_refused"
+
+
+class PoolingRefused(AuditError):
+    """Estimates of sites that cannot be compared or pooled as asked."""
+
+    code: ClassVar[str] = "audit.pooling_refused"
+
+
+class RecalibrationRefused(AuditError):
+    """A recalibration fitted on test rows, from too little, or not increasing."""
+
+    code: ClassVar[str] = "audit.recalibration_refused"
