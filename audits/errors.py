@@ -103,3 +103,9 @@ class RecalibrationRefused(AuditError):
     """A recalibration fitted on test rows, from too little, or not increasing."""
 
     code: ClassVar[str] = "audit.recalibration_refused"
+
+
+class IntervalMalformed(AuditError):
+    """Counts, replicates or a level from which no interval can be built."""
+
+    code: ClassVar[str] = "audit.interval_malformed"

@@ -55,6 +55,7 @@ class Estimate:
 
     `value` None means undefined, `note` says why, and no criterion passes on it (P8). `low` and
     `high` are both numbers or both None. `unit` is the unit of independence that `n` counts.
+    `events`, where known, is the count that limits what can be learnt: the rarer outcome's.
     """
 
     metric: str
@@ -68,6 +69,7 @@ class Estimate:
     source: str = "series"
     population: str = "all"
     note: str = ""
+    events: int | None = None
 
     def __post_init__(self) -> None:
         fault = self._fault()
@@ -91,13 +93,13 @@ class Estimate:
             return "a missing value or interval needs a note saying why"
         if not 0.0 < self.level < 1.0:
             return "the level lies strictly between 0 and 1"
-        if self.n < 0:
-            return "n is never negative"
+        if self.n < 0 or (self.events is not None and self.events < 0):
+            return "n and events are never negative"
         return ""
 
     def as_record(self, *, digits: int = RECORD_DIGITS) -> dict[str, Json]:
-        """Return the estimate in the JSON domain, numbers as decimal text."""
-        return {
+        """Return the estimate in the JSON domain, numbers as decimal text; `events` where known."""
+        record: dict[str, Json] = {
             "metric": self.metric,
             "population": self.population,
             "value": _text(self.value, digits=digits),
@@ -110,10 +112,22 @@ class Estimate:
             "source": self.source,
             "note": self.note,
         }
+        if self.events is not None:
+            record["events"] = self.events
+        return record
 
 
 def undefined(
-    *, metric: str, note: str, level: float, n: int, unit: str, method: str, population: str = "all"
+    *,
+    metric: str,
+    note: str,
+    level: float,
+    n: int,
+    unit: str,
+    method: str,
+    population: str = "all",
+    source: str = "series",
+    events: int | None = None,
 ) -> Estimate:
     """Return an estimate that says why there is no number; it is shown, never dropped (P8)."""
     return Estimate(
@@ -126,6 +140,8 @@ def undefined(
         unit=unit,
         method=method,
         population=population,
+        source=source,
+        events=events,
         note=note,
     )
 

@@ -106,3 +106,14 @@ def test_record_holds_no_binary_fraction() -> None:
 def test_estimate_cannot_be_changed() -> None:
     with pytest.raises(AttributeError):
         estimate().value = 0.1  # type: ignore[misc]
+
+
+def test_events_are_recorded_where_they_are_known_and_change_no_other_record() -> None:
+    plain = estimate().as_record()
+    assert "events" not in plain
+    assert estimate(events=3).as_record() == {**plain, "events": 3}
+
+
+def test_negative_events_are_refused() -> None:
+    with pytest.raises(EstimateMalformed):
+        estimate(events=-1)
