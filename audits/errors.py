@@ -109,3 +109,9 @@ class IntervalMalformed(AuditError):
     """Counts, replicates or a level from which no interval can be built."""
 
     code: ClassVar[str] = "audit.interval_malformed"
+
+
+class ReferenceMalformed(AuditError):
+    """A stored reference of a drift audit that cannot be one, or that is about other columns."""
+
+    code: ClassVar[str] = "audit.reference_malformed"
