@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import secrets
-from itertools import accumulate
 
 SALT_BYTES = 32
 TAIL_BYTES = 8
@@ -19,11 +18,12 @@ def event_id(*, now_us: int, tail: bytes | None = None) -> str:
     identifiers made by one process sort in the order in which they were made.
     """
     milliseconds, rest_us = divmod(now_us, 1000)
-    fraction = rest_us * 4096 // 1000
-    random_tail = int.from_bytes(tail or os.urandom(TAIL_BYTES)) & ((1 << 62) - 1)
-    value = (milliseconds << 80) | (7 << 76) | (fraction << 64) | (2 << 62) | random_tail
-    text = f"{value:032x}"
-    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+    version = 7 << 12 | rest_us * 4096 // 1000
+    variant = 2 << 62 | int.from_bytes(tail or os.urandom(TAIL_BYTES)) & ((1 << 62) - 1)
+    return (
+        f"{milliseconds >> 16:08x}-{milliseconds & 0xFFFF:04x}-{version:04x}"
+        f"-{variant >> 48:04x}-{variant & 0xFFFF_FFFF_FFFF:012x}"
+    )
 
 
 def drawn(*sizes: int) -> list[bytes]:
@@ -31,9 +31,11 @@ def drawn(*sizes: int) -> list[bytes]:
 
     Every call gives up the interpreter lock, and under load waits its turn to have it back.
     """
-    together = os.urandom(sum(sizes))
-    ends = list(accumulate(sizes))
-    return [together[end - size : end] for size, end in zip(sizes, ends, strict=True)]
+    together, at, values = os.urandom(sum(sizes)), 0, []
+    for size in sizes:
+        values.append(together[at : at + size])
+        at += size
+    return values
 
 
 def key() -> bytes:

@@ -7,7 +7,7 @@ where the transaction is lost, the draft is thrown away. Only a committed draft 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Final, TypeAlias
 
 from sqlalchemy import Connection
 
@@ -15,9 +15,8 @@ from governance.ledger.core.after_closing import AFTER_CLOSING
 from governance.ledger.core.log_keys import LOG_CLOSED
 from governance.ledger.core.merkle import Frontier
 from governance.ledger.core.record import (
-    Entry,
-    commits_to,
-    encode_entry,
+    encode_fields,
+    facts_commitment,
     genesis_prev,
     leaf_hash,
 )
@@ -40,8 +39,12 @@ _COLUMNS: Final = (
 )  # fmt: skip
 _TYPES: Final = (str, int, bytes, bytes, int, int, int)
 _READ: Final = f"SELECT {', '.join(_COLUMNS)} FROM log_head WHERE id = 1"  # noqa: S608 - our names
+_LOCKED: Final = _READ + " FOR UPDATE"
 _MOVE: Final = f"UPDATE log_head SET {', '.join(f'{name} = ?' for name in _COLUMNS)} WHERE id = 1"  # noqa: S608
 _STORED: Final = "SELECT seq, env, leaf, facts, facts_salt FROM entry WHERE seq >= ? ORDER BY seq"
+
+HeadRow: TypeAlias = tuple[str, int, bytes, bytes, int, int, int]
+"""The columns of `log_head` but for its number, as the database holds them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,48 +72,60 @@ class Head:
             last_t_us=0,
         )
 
-    def row(self) -> dict[str, str | bytes | int]:
+    @classmethod
+    def of(cls, row: HeadRow) -> Head:
+        """Return the head of a row; raise LedgerTampered where its frontier is none."""
+        origin, next_seq, head_leaf, frontier, epoch, standing_epoch, last_t_us = row
+        return cls(
+            origin=origin,
+            next_seq=next_seq,
+            head_leaf=head_leaf,
+            frontier=Frontier.decode(frontier),
+            epoch=epoch,
+            standing_epoch=standing_epoch,
+            last_t_us=last_t_us,
+        )
+
+    def row(self) -> HeadRow:
         """Return the columns that a commit writes."""
-        return {
-            "origin": self.origin,
-            "next_seq": self.next_seq,
-            "head_leaf": self.head_leaf,
-            "frontier": self.frontier.encode(),
-            "epoch": self.epoch,
-            "standing_epoch": self.standing_epoch,
-            "last_t_us": self.last_t_us,
-        }
+        return (
+            self.origin,
+            self.next_seq,
+            self.head_leaf,
+            self.frontier.encode(),
+            self.epoch,
+            self.standing_epoch,
+            self.last_t_us,
+        )
 
 
-def read_head(connection: Connection, *, lock: bool) -> Head | None:
-    """Return the head, or None in a database without a log; `lock` holds it on PostgreSQL."""
-    locking = lock and connection.dialect.name == "postgresql"
-    statement = _READ + " FOR UPDATE" if locking else _READ
+def head_row(connection: Connection, *, lock: bool) -> HeadRow | None:
+    """Return the row of the head, None in a database without a log; `lock` holds it on PostgreSQL.
+
+    Raises LedgerTampered where a column holds a value of another type.
+    """
+    statement = _LOCKED if lock and connection.dialect.name == "postgresql" else _READ
     try:
-        row = run(connection, statement).fetchone()
+        row: HeadRow | None = run(connection, statement).fetchone()
     except Exception as error:
         if no_text(error):
             raise text_is_none() from error
         raise
-    if row is None:
-        return None
-    if tuple(type(value) for value in row) != _TYPES:
+    if row is not None and tuple(map(type, row)) != _TYPES:
         raise of_another_type("a column of log_head")
-    origin, next_seq, head_leaf, frontier, epoch, standing_epoch, last_t_us = row
-    return Head(
-        origin=origin,
-        next_seq=next_seq,
-        head_leaf=head_leaf,
-        frontier=Frontier.decode(frontier),
-        epoch=epoch,
-        standing_epoch=standing_epoch,
-        last_t_us=last_t_us,
-    )
+    return row
+
+
+def read_head(connection: Connection, *, lock: bool) -> Head | None:
+    """Return the head, or None in a database without a log; `lock` as in `head_row`."""
+    row = head_row(connection, lock=lock)
+    return None if row is None else Head.of(row)
 
 
 def insert_head(connection: Connection, head: Head) -> None:
     """Store the head of a new log."""
-    connection.execute(_HEAD.insert(), {"id": 1, **head.row()})
+    columns = dict(zip(_COLUMNS, head.row(), strict=True))
+    connection.execute(_HEAD.insert(), {"id": 1, **columns})
 
 
 def take_epoch(connection: Connection, head: Head) -> Head:
@@ -145,15 +160,13 @@ class Draft:
         self.entries: list[SqlRow] = []
         self.bodies: list[SqlRow] = []
         self.leaves: list[bytes] = []
+        self.next_seq = head.next_seq
         self.head_leaf = head.head_leaf
         self.epoch = head.epoch
         self.standing_epoch = head.standing_epoch
         self.last_t_us = head.last_t_us
-
-    @property
-    def next_seq(self) -> int:
-        """The number of the next entry."""
-        return self.base.next_seq + len(self.entries)
+        self._facts_c: list[bytes] = []
+        self._written: Head | None = None
 
     @property
     def first_event_id(self) -> str | None:
@@ -172,20 +185,19 @@ class Draft:
         if prepared.kind in TRUST_KINDS and self.trust is not None:
             self.trust = self.trust.after(seq, prepared.kind, prepared.facts)
             self.closed = self.closed or prepared.kind == LOG_CLOSED
-        env = encode_entry(
-            Entry(
-                seq=seq,
-                event_id=event_id,
-                kind=prepared.kind,
-                facts_c=prepared.facts_c,
-                body_c=None if body is None else body.commitment,
-                prev=self.head_leaf,
-                t_us=t_us,
-            )
+        env = encode_fields(
+            seq=seq,
+            event_id=event_id,
+            kind=prepared.kind,
+            facts_c=prepared.facts_c,
+            body_c=None if body is None else body.commitment,
+            prev=self.head_leaf,
+            t_us=t_us,
         )
         leaf = leaf_hash(env)
         self.entries.append((seq, event_id, env, leaf, prepared.facts, prepared.facts_salt))
         self.leaves.append(leaf)
+        self._facts_c.append(prepared.facts_c)
         if body is not None:
             sealed = body.sealed
             self.bodies.append(
@@ -199,6 +211,7 @@ class Draft:
                     None,
                 )
             )
+        self.next_seq = seq + 1
         self.head_leaf = leaf
         self.epoch += prepared.kind in FENCING_KINDS
         self.standing_epoch += prepared.touches_standing
@@ -222,6 +235,8 @@ class Draft:
         """Forget everything after `mark`."""
         del self.entries[mark.entries :]
         del self.leaves[mark.entries :]
+        del self._facts_c[mark.entries :]
+        self.next_seq = self.base.next_seq + mark.entries
         self.closed = mark.closed
         self.trust = mark.trust
         del self.bodies[mark.bodies :]
@@ -236,8 +251,8 @@ class Draft:
             return
         insert_rows(connection, _ENTRY, self.entries)
         insert_rows(connection, _BODY, self.bodies)
-        head = replace(
-            self.base,
+        self._written = Head(
+            origin=self.base.origin,
             next_seq=self.next_seq,
             head_leaf=self.head_leaf,
             frontier=self.base.frontier.extend(self.leaves),
@@ -245,11 +260,14 @@ class Draft:
             standing_epoch=self.standing_epoch,
             last_t_us=self.last_t_us,
         )
-        columns = head.row()
-        run(connection, _MOVE, [columns[name] for name in _COLUMNS])
+        run(connection, _MOVE, self._written.row())
+
+    def head(self) -> Head:
+        """Return the head that stands when what was written is committed."""
+        return self._written or self.base
 
     def read_back(self, connection: Connection) -> None:
-        """Compare what the database returns with what was hashed, before it is committed.
+        """Hash once more what the database returns, before it is committed.
 
         Raises StoredOtherwise. One bit that flipped between hashing and storing once ended a
         public log (ledger reference, attack 24); here the transaction is rolled back instead.
@@ -257,12 +275,12 @@ class Draft:
         if not self.entries:
             return
         stored = run(connection, _STORED, (self.base.next_seq,)).fetchall()
-        hashed = list(enumerate(self.leaves, start=self.base.next_seq))
-        if (
-            [(seq, leaf_hash(env)) for seq, env, *_ in stored] != hashed
-            or [(seq, leaf) for seq, _, leaf, *_ in stored] != hashed
-            or not all(commits_to(env, facts=facts, salt=salt) for _, env, _, facts, salt in stored)
-        ):
+        hashed = [
+            (seq, leaf, leaf_hash(env), facts_commitment(salt=salt, facts=facts))
+            for seq, env, leaf, facts, salt in stored
+        ]
+        numbers = range(self.base.next_seq, self.next_seq)
+        if hashed != list(zip(numbers, self.leaves, self.leaves, self._facts_c, strict=True)):
             raise StoredOtherwise(
                 "the database returns other bytes than were written",
                 next_step="Check memory and disk of the machine; nothing was committed.",

@@ -20,32 +20,23 @@ connection is dropped, and whether the batch stands is asked by event id on a ne
 from __future__ import annotations
 
 import contextlib
-import queue
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, Protocol, TypeVar
+from typing import Final, Protocol, TypeVar
 
 from sqlalchemy import Connection
-from sqlalchemy.exc import (
-    DataError,
-    DBAPIError,
-    IntegrityError,
-    ProgrammingError,
-    SQLAlchemyError,
-)
+from sqlalchemy.exc import SQLAlchemyError
 
 from governance.clock import Clock
-from governance.errors import Conflict
-from governance.ledger.core.canonical import Json
-from governance.ledger.core.checkpoint import Checkpoint
 from governance.ledger.core.errors import LedgerTampered
 from governance.ledger.store.keys import KeyStore
 from governance.ledger.store.live import LiveLog
 from governance.ledger.store.note_file import NoteFile
 from governance.ledger.store.view import LedgerView
+from governance.storage.acts import Done, run_act
 from governance.storage.answers import (
     AnswerBatch,
     Placed,
@@ -54,8 +45,8 @@ from governance.storage.answers import (
     place_answers,
     replayed,
 )
-from governance.storage.catching_up import NEAR, FarBehind, add_committed, come_near
-from governance.storage.chain import Draft, Head, read_head, take_epoch
+from governance.storage.catching_up import FarBehind
+from governance.storage.chain import Draft, read_head
 from governance.storage.engine import flush_log, writer_engine
 from governance.storage.errors import (
     AuditUnavailable,
@@ -65,37 +56,19 @@ from governance.storage.errors import (
     audit_unavailable,
     log_closed,
 )
-from governance.storage.fencing import fenced
+from governance.storage.instants import Instants
 from governance.storage.log_signer import LogSigner
-from governance.storage.notes import put_note
+from governance.storage.place import Place
 from governance.storage.ports import CommittedAnswer, PendingAnswer, Unit
+from governance.storage.queued import PenQueue, QueuedAct, QueuedWork
 from governance.storage.reader import SqlReader
 from governance.storage.sealing import Sealer
 from governance.storage.statement import run
-from governance.storage.unit import SqlUnit
 
 T = TypeVar("T")
 
-MAX_BATCH: Final = 1024
-SKEW_US: Final = 1_000_000
-_CLOSE: Final = object()
 _STORAGE_FAULTS: Final = (SQLAlchemyError, OSError, SettingRefused, StoredOtherwise)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class QueuedAct:
-    """An act in the queue."""
-
-    write: Callable[[Unit], Any]
-    future: Future[Any]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class QueuedWork:
-    """Work on the writing connection between batches, for what takes no transaction."""
-
-    work: Callable[[Connection], Any]
-    future: Future[Any]
+_FIND: Final = "SELECT seq FROM entry WHERE event_id = ?"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,7 +76,7 @@ class Staged:
     """A batch that is written but not yet released."""
 
     draft: Draft
-    acts: list[tuple[QueuedAct, Any, Exception | None]]
+    acts: list[Done]
     answers: AnswerBatch
 
 
@@ -148,17 +121,14 @@ class Committer:
         self._clock = clock
         self._guards = guards
         self._sealer = Sealer(origin=live.origin, keys=keys)
-        self._queue: queue.SimpleQueue[object] = queue.SimpleQueue()
+        self._instants = Instants(clock, self._sealer)
+        self._place = Place(
+            live=live, signer=signer, notes=notes, exclusive=self._exclusive, epoch=epoch
+        )
+        self._queue = PenQueue()
         self._connection: Connection | None = None
-        self._epoch = None if self._exclusive else epoch
-        self._wall_us: int | None = None
-        self._unsaved: tuple[int, bytes] | None = None
         self._fault: LedgerTampered | Fenced | None = None
         self._when_fenced: Callable[[], object] | None = None
-        self._behind = False
-        self._closed = False
-        self._door = threading.Lock()
-        self._standing_epoch = 0
         self._ledger: LedgerView | None = None
         self._thread = threading.Thread(target=self._run, name="vigil-pen", daemon=True)
 
@@ -183,7 +153,7 @@ class Committer:
     @property
     def standing_epoch(self) -> int:
         """The standing epoch after the last commit of this process; a hint outside the lock."""
-        return self._standing_epoch
+        return self._place.standing_epoch
 
     def commit(self, write: Callable[[Unit], T]) -> T:
         """Run `write` in a transaction of its own fate and return when it is durable.
@@ -194,7 +164,7 @@ class Committer:
         if threading.current_thread() is self._thread:
             raise RuntimeError("an act cannot wait for another act")
         future: Future[T] = Future()
-        self._put(QueuedAct(write=write, future=future))
+        self._queue.put(QueuedAct(write=write, future=future))
         return future.result()
 
     def answer(self, pending: PendingAnswer) -> Future[CommittedAnswer]:
@@ -213,7 +183,7 @@ class Committer:
             now_us=self._clock.now_us(),
         )
         future: Future[CommittedAnswer] = Future()
-        self._put(QueuedAnswer(pending=pending, prepared=prepared, future=future))
+        self._queue.put(QueuedAnswer(pending=pending, prepared=prepared, future=future))
         return future
 
     def maintain(self, work: Callable[[Connection], T]) -> T:
@@ -222,24 +192,21 @@ class Committer:
         Everybody else waits meanwhile. Raises what `work` raises, and AuditUnavailable.
         """
         future: Future[T] = Future()
-        self._put(QueuedWork(work=work, future=future))
+        self._queue.put(QueuedWork(work=work, future=future))
         return future.result()
 
     def close(self) -> None:
         """Finish what is queued, store the last note, and give the connection back."""
-        with self._door:
-            if self._closed:
-                return
-            self._closed = True
-            self._queue.put(_CLOSE)
+        if not self._queue.close():
+            return
         if self._thread.is_alive():
             self._thread.join()
         try:
-            if self._unsaved is not None and self._fault is None:
+            if self._place.owes_note and self._fault is None:
                 with self._connected() as connection, connection.begin():
                     head = read_head(connection, lock=True)
-                    if head is not None and head.epoch == self._epoch:
-                        self._store_note(connection)
+                    if head is not None and self._place.holds(head):
+                        self._place.store_note(connection)
         except _STORAGE_FAULTS as error:
             raise audit_unavailable("the last checkpoint is only in checkpoints.log") from error
         finally:
@@ -249,33 +216,15 @@ class Committer:
 
     # --- the thread ---------------------------------------------------------------------------
 
-    def _put(self, item: QueuedAct | QueuedAnswer | QueuedWork) -> None:
-        with self._door:  # nothing may be queued behind the closing mark, and wait for ever
-            if self._closed:
-                raise audit_unavailable("the pen is closed")
-            self._queue.put(item)
-
     def _run(self) -> None:
-        open_ = True
-        while open_:
-            items, open_ = self._drain()
-            if items:
-                self._serve(
-                    [item for item in items if isinstance(item, QueuedAct)],
-                    [item for item in items if isinstance(item, QueuedAnswer)],
-                )
-            for item in items:
-                if isinstance(item, QueuedWork):
-                    self._maintain(item)
-
-    def _drain(self) -> tuple[list[object], bool]:
-        items = [self._queue.get()]
-        with contextlib.suppress(queue.Empty):
-            while items[-1] is not _CLOSE and len(items) < MAX_BATCH:
-                items.append(self._queue.get_nowait())
-        if items[-1] is _CLOSE:
-            return items[:-1], False
-        return items, True
+        last = False
+        while not last:
+            drained = self._queue.drain()
+            last = drained.last
+            if drained.acts or drained.answers:
+                self._serve(drained.acts, drained.answers)
+            for work in drained.works:
+                self._maintain(work)
 
     def _serve(self, acts: Sequence[QueuedAct], answers: Sequence[QueuedAnswer]) -> None:
         """Make a batch durable and release it, or fail all of it: nothing leaves (P2)."""
@@ -286,7 +235,8 @@ class Committer:
             for guard in self._guards:
                 guard.check_writable()
             staged = self._write_durably(acts, answers)
-            self._publish(staged)
+            self._instants.committed()
+            self._place.advance(staged.draft)
         except (LedgerTampered, Fenced) as fault:
             self._fault = fault  # from here on this process writes nothing
             self._drop()  # the head lock goes with the connection
@@ -342,11 +292,15 @@ class Committer:
     def _stage(
         self, connection: Connection, acts: Sequence[QueuedAct], answers: Sequence[QueuedAnswer]
     ) -> Staged:
-        head = self._meet(connection)
-        draft = Draft(head, trust=self._signer.trust)
-        now_us = self._instant(draft)
-        self._store_note(connection)
-        done = [(act, *self._act(connection, draft, act, now_us)) for act in acts]
+        draft = Draft(self._place.meet(connection), trust=self._signer.trust)
+        now_us = self._instants.of(draft)
+        self._place.store_note(connection)
+        done = [
+            run_act(
+                connection, act, draft=draft, sealer=self._sealer, keys=self._keys, now_us=now_us
+            )
+            for act in acts
+        ]
         placed = place_answers(
             answers,
             connection=connection,
@@ -360,113 +314,9 @@ class Committer:
         draft.read_back(connection)
         return Staged(draft=draft, acts=done, answers=placed)
 
-    def _act(
-        self, connection: Connection, draft: Draft, act: QueuedAct, now_us: int
-    ) -> tuple[Any, Exception | None]:
-        """Run one act in a savepoint; what it raises is its own result."""
-        unit = SqlUnit(connection, draft=draft, sealer=self._sealer, keys=self._keys, now_us=now_us)
-        mark, savepoint = draft.mark(), connection.begin_nested()
-        try:
-            result = act.write(unit)
-            unit.finish()
-            savepoint.commit()
-        except Exception as error:
-            if _is_lost(error):
-                raise  # the transaction, and with it the batch
-            savepoint.rollback()
-            draft.rewind(mark)
-            return None, _own_error(error)
-        return result, None
-
-    # --- the head -----------------------------------------------------------------------------
-
-    def _meet(self, connection: Connection) -> Head:
-        """Return the locked head, with our tree brought up to it."""
-        head = read_head(connection, lock=True)
-        if head is None or head.origin != self._live.origin:
-            raise LedgerTampered("the database holds no head of this log")
-        if self._exclusive and self._epoch is None:
-            head = take_epoch(connection, head)
-        elif self._exclusive and head.epoch != self._epoch:
-            raise LedgerTampered(
-                "another process wrote with this home's pen",
-                next_step="Stop both processes, verify the ledger, and start one of them.",
-            )
-        elif head.epoch != self._epoch:
-            raise fenced(found=head.epoch, held=self._epoch)
-        size = self._live.tree.size
-        self._behind = head.next_seq - size > NEAR
-        if self._behind:
-            raise FarBehind
-        if head.next_seq < size:
-            raise LedgerTampered(
-                f"the database holds {head.next_seq} entries, this process saw {size} committed",
-                sequence=head.next_seq,
-            )
-        add_committed(connection, self._live, through=head.next_seq)
-        if self._live.tree.frontier() != head.frontier:
-            raise LedgerTampered("the stored head is not the head of the entries")
-        return head
-
-    def _instant(self, draft: Draft) -> int:
-        """Return the batch's instant; a wall clock that jumped backwards is itself an entry."""
-        wall_us, last_us = self._clock.now_us(), draft.last_t_us
-        before_us = last_us if self._wall_us is None else self._wall_us
-        now_us = max(wall_us, last_us)
-        if wall_us < before_us - SKEW_US and not draft.closed:
-            facts: dict[str, Json] = {
-                "actor": "system",
-                "before_us": before_us,
-                "changes": [],
-                "wall_us": wall_us,
-            }
-            skew = self._sealer.prepare(kind="clock.skew", facts=facts, body=None, now_us=now_us)
-            draft.append(skew, t_us=now_us)
-        return now_us
-
-    def _store_note(self, connection: Connection) -> None:
-        """Store the note over everything that this transaction builds on."""
-        known = self._live.published_size
-        if self._unsaved is not None:
-            known, note = self._unsaved
-            put_note(connection, known, note)
-        size = self._live.tree.size
-        if size > known:  # another process wrote it, or we did and could not confirm
-            put_note(connection, size, self._signed())
-
-    def _signed(self) -> bytes:
-        tree = self._live.tree
-        checkpoint = Checkpoint(origin=self._live.origin, size=tree.size, root=tree.root())
-        return self._signer.sign(checkpoint)
-
-    # --- after the commit ---------------------------------------------------------------------
-
-    def _publish(self, staged: Staged) -> None:
-        """Grow the tree by what the database returns, sign it, and append the note."""
-        self._wall_us = self._clock.now_us()
-        self._unsaved = None
-        draft = staged.draft
-        self._epoch = draft.epoch
-        self._live.extend(draft.leaves)
-        self._signer.follow(draft.trust)
-        self._standing_epoch = draft.standing_epoch
-        size = self._live.tree.size
-        if size == self._live.published_size:
-            return
-        note = self._signed()
-        self._unsaved = (size, note)
-        try:
-            self._notes.append(note)
-        except OSError as error:
-            raise audit_unavailable("the signed checkpoint could not be kept") from error
-        self._live.publish(size=size, note=note)
-
     def _release(self, staged: Staged) -> None:
-        for act, result, error in staged.acts:
-            if error is None:
-                act.future.set_result(result)
-            else:
-                act.future.set_exception(error)
+        for done in staged.acts:
+            done.release()
         for queued, fate in staged.answers.fates:
             try:
                 if isinstance(fate, Placed):
@@ -495,10 +345,7 @@ class Committer:
     def _near(self) -> Iterator[Connection]:
         """Give the connection once our tree is near the head: nobody waits while we read."""
         with self._connected() as connection:
-            if self._behind:
-                with connection.begin():
-                    come_near(connection, self._live)
-                self._behind = False
+            self._place.come_near(connection)
             yield connection
 
     def _drop(self) -> None:
@@ -516,27 +363,6 @@ class Committer:
             return None
         read_head(connection, lock=True)
         return staged if run(connection, _FIND, (event_id,)).fetchone() else None
-
-
-_FIND: Final = "SELECT seq FROM entry WHERE event_id = ?"
-# An error of one statement; every other error of the database may have cost the transaction.
-_OF_THE_STATEMENT: Final = (DataError, IntegrityError, ProgrammingError)
-
-
-def _is_lost(error: Exception) -> bool:
-    return isinstance(error, DBAPIError) and not isinstance(error, _OF_THE_STATEMENT)
-
-
-def _own_error(error: Exception) -> Exception:
-    """Return what the act's caller gets; a rule of the database is a conflict."""
-    if not isinstance(error, IntegrityError):
-        return error
-    conflict = Conflict(
-        "a row exists already, or breaks a rule of its table",
-        next_step="Read the records again and decide on what they say now.",
-    )
-    conflict.__cause__ = error
-    return conflict
 
 
 def _unavailable(error: Exception) -> AuditUnavailable:

@@ -22,7 +22,7 @@ from governance.errors import GovernanceError
 from governance.home import Home, HomeInvalid, flush, load_key, pem_of, write_private
 from governance.ledger.core.checkpoint import Checkpoint, sign_checkpoint
 from governance.ledger.core.errors import LedgerTampered
-from governance.ledger.core.log_keys import LogKeys
+from governance.ledger.core.log_keys import KeySpan, LogKeys
 from governance.ledger.core.note import VerifierKey
 from governance.ledger.store.key_ring import KeyRing
 from governance.storage.trust_moves import Trust
@@ -54,6 +54,7 @@ class LogSigner:
         self._policy = policy
         self._home = home
         self._files = log_key_files(home)
+        self._hands: tuple[LogKeys, list[tuple[KeySpan, Ed25519PrivateKey]]] | None = None
         for key in ring.keys.in_force:
             self.private(key)
 
@@ -85,8 +86,21 @@ class LogSigner:
 
     def sign(self, checkpoint: Checkpoint) -> bytes:
         """Return the note with a line of each key whose range holds the checkpoint's size."""
-        first, *others = (self.private(key) for key in self.ring.keys.at(checkpoint.size))
+        if self._hands is None or self._hands[0] is not self.ring.keys:
+            self._hands = self.ring.keys, self._usable(self.ring.keys, checkpoint.size)
+        first, *others = (own for span, own in self._hands[1] if span.holds(checkpoint.size))
         return sign_checkpoint(checkpoint, private_key=first, also=others)
+
+    def _usable(self, keys: LogKeys, size: int) -> list[tuple[KeySpan, Ed25519PrivateKey]]:
+        """Return the keys that may sign at `size` or beyond it, with their private halves.
+
+        For one value of `LogKeys`: who may sign changes only as that is replaced.
+        """
+        return [
+            (span, self.private(span.key))
+            for span in keys.spans
+            if span.last is None or span.last >= size
+        ]
 
 
 def log_key_files(home: Home) -> Mapping[VerifierKey, Ed25519PrivateKey]:

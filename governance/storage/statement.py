@@ -6,12 +6,11 @@ warm page. Errors come out as the toolkit's own, so nobody needs to know which w
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Sequence
 from functools import cache
 from typing import TYPE_CHECKING, TypeAlias
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, Dialect
 from sqlalchemy.engine.interfaces import DBAPICursor
 from sqlalchemy.exc import DBAPIError
 
@@ -23,9 +22,12 @@ SqlValue: TypeAlias = str | bytes | int | bool | None
 
 def run(connection: Connection, statement: str, values: Sequence[SqlValue] = ()) -> DBAPICursor:
     """Execute `statement`, its values marked `?`, in the open transaction; return the cursor."""
+    dialect = connection.dialect
     cursor = connection.connection.cursor()
-    with _translated(connection, statement):
-        cursor.execute(_marked(statement, connection.dialect.name), values)
+    try:
+        cursor.execute(_marked(statement, dialect.name), values)
+    except dialect.loaded_dbapi.Error as error:
+        raise _translated(dialect, statement, error) from error
     return cursor
 
 
@@ -36,27 +38,27 @@ def copy_in(
     rows: Iterable[Sequence[SqlValue]],
 ) -> None:
     """Send `rows` to a binary COPY … FROM STDIN of PostgreSQL, in the open transaction."""
-    cursor: PostgresqlCursor[object] = connection.connection.cursor()  # type: ignore[assignment]
-    with _translated(connection, statement), cursor.copy(statement) as copying:
-        copying.set_types(types)
-        for row in rows:
-            copying.write_row(row)
-
-
-@contextmanager
-def _translated(connection: Connection, statement: str) -> Iterator[None]:
     dialect = connection.dialect
+    cursor: PostgresqlCursor[object] = connection.connection.cursor()  # type: ignore[assignment]
     try:
-        yield
+        with cursor.copy(statement) as copying:
+            copying.set_types(types)
+            for row in rows:
+                copying.write_row(row)
     except dialect.loaded_dbapi.Error as error:
-        raise DBAPIError.instance(
-            statement,
-            None,
-            error,
-            dialect.loaded_dbapi.Error,
-            hide_parameters=True,
-            dialect=dialect,
-        ) from error
+        raise _translated(dialect, statement, error) from error
+
+
+def _translated(dialect: Dialect, statement: str, error: Exception) -> Exception:
+    """Return the toolkit's error in the place of the driver's, without the values."""
+    return DBAPIError.instance(
+        statement,
+        None,
+        error,
+        dialect.loaded_dbapi.Error,
+        hide_parameters=True,
+        dialect=dialect,
+    )
 
 
 @cache

@@ -33,6 +33,7 @@ __all__ = [
     "body_commitment",
     "decode_entry",
     "encode_entry",
+    "encode_fields",
     "facts_commitment",
     "genesis_prev",
     "leaf_hash",
@@ -87,28 +88,49 @@ class Entry:
 
 
 def encode_entry(entry: Entry) -> bytes:
-    """Return the canonical ASCII bytes of `entry`; raise NotCanonical for a field out of range.
+    """Return the canonical ASCII bytes of `entry`; raise NotCanonical for a field out of range."""
+    if entry.v != VERSION:
+        raise NotCanonical(f"entry {entry.seq} has another version", next_step=_NEXT)
+    return encode_fields(
+        seq=entry.seq,
+        event_id=entry.event_id,
+        kind=entry.kind,
+        facts_c=entry.facts_c,
+        body_c=entry.body_c,
+        prev=entry.prev,
+        t_us=entry.t_us,
+    )
+
+
+def encode_fields(
+    *,
+    seq: int,
+    event_id: str,
+    kind: str,
+    facts_c: bytes,
+    body_c: bytes | None,
+    prev: bytes,
+    t_us: int,
+) -> bytes:
+    """Return what `encode_entry` returns, for a writer who has the fields and makes no `Entry`.
 
     Built by hand: the field order is fixed and no admitted character needs an escape, so this
     equals `canonical.dumps` (a test holds them together) at a fifth of its cost.
     """
-    body_c = entry.body_c
     if (
-        _NAMES.fullmatch(f"{entry.event_id}\n{entry.kind}") is None
-        or len(entry.kind) > MAX_KIND_CHARS
-        or len(entry.facts_c) != HASH_BYTES
-        or len(entry.prev) != HASH_BYTES
+        _NAMES.fullmatch(f"{event_id}\n{kind}") is None
+        or len(kind) > MAX_KIND_CHARS
+        or len(facts_c) != HASH_BYTES
+        or len(prev) != HASH_BYTES
         or (body_c is not None and len(body_c) != HASH_BYTES)
-        or not 0 <= entry.seq < INT_LIMIT
-        or not 0 <= entry.t_us < INT_LIMIT
-        or entry.v != VERSION
+        or not 0 <= seq < INT_LIMIT
+        or not 0 <= t_us < INT_LIMIT
     ):
-        raise NotCanonical(f"entry {entry.seq} has a field outside its range", next_step=_NEXT)
+        raise NotCanonical(f"entry {seq} has a field outside its range", next_step=_NEXT)
     body_text = "null" if body_c is None else f'"{body_c.hex()}"'
     return (
-        f'{{"body_c":{body_text},"event_id":"{entry.event_id}","facts_c":"{entry.facts_c.hex()}",'
-        f'"kind":"{entry.kind}","prev":"{entry.prev.hex()}","seq":{entry.seq},'
-        f'"t_us":{entry.t_us},"v":1}}'
+        f'{{"body_c":{body_text},"event_id":"{event_id}","facts_c":"{facts_c.hex()}",'
+        f'"kind":"{kind}","prev":"{prev.hex()}","seq":{seq},"t_us":{t_us},"v":1}}'
     ).encode("ascii")
 
 
@@ -151,12 +173,6 @@ def genesis_prev(origin: str) -> bytes:
 def facts_commitment(*, salt: bytes, facts: bytes) -> bytes:
     """Return the commitment to permanent facts (canonical JSON bytes) under a 32-byte salt."""
     return _commitment(FACTS_DOMAIN, salt, facts, MAX_FACTS_BYTES)
-
-
-def commits_to(env: bytes, *, facts: bytes, salt: bytes) -> bool:
-    """Return whether the envelope, of the right form, commits to these facts."""
-    digest = facts_commitment(salt=salt, facts=facts).hex()
-    return f'"facts_c":"{digest}","kind":'.encode("ascii") in env
 
 
 def body_commitment(*, salt: bytes, body: bytes) -> bytes:

@@ -43,7 +43,7 @@ class NoteFile:
 
     def append(self, note: bytes) -> None:
         """Append one note; raise OSError where there is no room."""
-        self._hold()
+        size = self._hold()
         block = self._lead + note + b"\n"
         self._lead = _AFTER_A_TEAR
         try:
@@ -52,18 +52,18 @@ class NoteFile:
             fcntl.flock(self._descriptor, fcntl.LOCK_UN)
             raise
         self._lead = b""
-        if os.fstat(self._descriptor).st_size > _ROTATE_BYTES:
+        if size + len(block) > _ROTATE_BYTES:  # of which another process may have written more
             self._begin_anew()
         else:
             fcntl.flock(self._descriptor, fcntl.LOCK_UN)
 
-    def _hold(self) -> None:
-        """Hold the file that stands at the path, shared."""
+    def _hold(self) -> int:
+        """Hold the file that stands at the path, shared, and return its size."""
         while True:
             fcntl.flock(self._descriptor, fcntl.LOCK_SH)
             ours = os.fstat(self._descriptor)
             if ours.st_nlink:
-                return
+                return ours.st_size
             self._open_again()
 
     def close(self) -> None:

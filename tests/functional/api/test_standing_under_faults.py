@@ -16,9 +16,9 @@ from governance.serving.answer import Answers
 from governance.serving.artifacts import Artifacts
 from governance.serving.state import ServingState
 from governance.storage.chain import Draft
-from governance.storage.committer import QueuedAct
 from governance.storage.errors import AuditUnavailable, RepeatSuperseded
 from governance.storage.ports import CommittedAnswer, PendingAnswer, Unit
+from governance.storage.queued import QueuedAct
 from tests.functional.api.support import MODEL, QUESTION, Api
 from tests.functional.api.test_predict import GOOD, problem
 from tests.unit.serving.fakes import hold_record

@@ -181,7 +181,7 @@ def test_a_refused_act_does_not_spoil_its_neighbours_in_the_batch(storage: Stora
     """One transaction holds all three; only the middle savepoint is rolled back."""
     from concurrent.futures import Future
 
-    from governance.storage.committer import QueuedAct
+    from governance.storage.queued import QueuedAct
 
     def person(name: str) -> Person:
         return replace(PERSON, id=name)

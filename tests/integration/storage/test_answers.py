@@ -142,7 +142,7 @@ def test_a_recall_in_the_same_batch_withholds_the_answers_beside_it(
     storage: Storage, key_id: str
 ) -> None:
     """The answer was queued first; the act is looked at first."""
-    from governance.storage.committer import QueuedAct
+    from governance.storage.queued import QueuedAct
 
     pending = withheld(answer(key_id, epoch=storage.pen.standing_epoch))
     sealer = storage.pen._sealer

@@ -9,8 +9,8 @@ import pytest
 
 from governance.errors import Conflict, InvalidInput
 from governance.registry.records import Person
-from governance.storage.committer import QueuedAct
 from governance.storage.ports import Body, OutcomeRow, Unit
+from governance.storage.queued import QueuedAct
 from governance.storage.unit import outcomes_body
 from tests.integration.storage.samples import NOW_US, PERSON
 

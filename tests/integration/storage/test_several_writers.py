@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from governance.ledger.core.errors import LedgerTampered
-from governance.storage import catching_up, committer
+from governance.storage import catching_up, place
 from governance.storage.engine import writer_engine
 from governance.storage.open import open_storage
 from governance.storage.statement import run
@@ -97,7 +97,7 @@ def test_a_process_that_slept_reads_what_was_written_before_it_takes_the_lock(
     postgresql_home: Home, clock: FixedClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(catching_up, "NEAR", 3)
-    monkeypatch.setattr(committer, "NEAR", 3)
+    monkeypatch.setattr(place, "NEAR", 3)
     with ExitStack() as stack:
         one = stack.enter_context(open_storage(postgresql_home, clock=clock))
         other = stack.enter_context(open_storage(postgresql_home, clock=clock))
