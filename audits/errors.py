@@ -115,3 +115,15 @@ class ReferenceMalformed(AuditError):
     """A stored reference of a drift audit that cannot be one, or that is about other columns."""
 
     code: ClassVar[str] = "audit.reference_malformed"
+
+
+class MultiplicityMalformed(AuditError):
+    """A rule for several claims, or p-values, that contradict themselves or the criteria."""
+
+    code: ClassVar[str] = "audit.multiplicity_malformed"
+
+
+class SampleSizeRefused(AuditError):
+    """Assumptions from which no sample size follows, or none below the stated limit."""
+
+    code: ClassVar[str] = "audit.sample_size_refused"

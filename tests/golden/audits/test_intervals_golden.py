@@ -130,3 +130,22 @@ def test_clustered_variance_is_the_linearised_one_by_hand() -> None:
     assert share_of_rows.variance == pytest.approx(6 * residuals.var(ddof=1), rel=1e-12)
     parts = ClusteredShare.of(y[:2], m[:2]) + ClusteredShare.of(y[2:], m[2:])
     assert parts == share_of_rows
+
+
+def test_holm_agrees_with_statsmodels() -> None:
+    from statsmodels.stats.multitest import multipletests
+
+    from audits.intervals.multiplicity import PValue, holm
+
+    rng = np.random.default_rng(4)
+    for size in (1, 2, 3, 7, 20, 20, 20):
+        values = rng.beta(0.3, 2, size)
+        values[-1] = values[0]
+        named = [
+            PValue(claim=f"c{i}", value=float(x), null="none", sides=2, method="t")
+            for i, x in enumerate(values)
+        ]
+        stands, adjusted, _, _ = multipletests(values, alpha=0.05, method="holm")
+        found = holm(named, alpha=0.05)
+        assert [one.adjusted for one in found] == pytest.approx(list(adjusted), rel=1e-12)
+        assert [one.stands for one in found] == stands.tolist()
