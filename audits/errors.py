@@ -127,3 +127,9 @@ class SampleSizeRefused(AuditError):
     """Assumptions from which no sample size follows, or none below the stated limit."""
 
     code: ClassVar[str] = "audit.sample_size_refused"
+
+
+class MonitorMalformed(AuditError):
+    """A sequential monitor, or a value handed to it, that its false-alarm bound does not cover."""
+
+    code: ClassVar[str] = "audit.monitor_malformed"
