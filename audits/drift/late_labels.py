@@ -9,7 +9,8 @@ Formula: coverage by window: a share with its interval. Selection: the standardi
     than another's) + half the ties, with Newcombe's interval 5, over mature rows of windows whose
     coverage is at least `complete` where there are some, else over all. Worst and best case: the
     metric with all missing labels set so as to make it least, greatest. Inverse probability:
-    weights 1 / P(labelled), the probability by logistic regression on score and numbers, shares of weights, subjects resampled.
+    weights 1 / P(labelled), the probability by logistic regression on score and numbers, shares of
+    weights, subjects resampled.
     Influenced labels, as the estimand says: `exclude` leaves their rows out; `treatment-policy`
     takes them as they came; `hypothetical-bounds` treats them as missing, so that the bounds say
     what would be known had nobody acted.
