@@ -270,14 +270,13 @@ def _edge(inside: float, outside: float, held: Callable[[float], bool]) -> float
     return inside
 
 
-def _restricted_difference(first: Share, second: Share, t: float) -> float:
-    """Return the variance of the difference under the most likely shares that differ by `t`.
+def restricted_shares(p1: float, p2: float, *, theta: float, null: float) -> tuple[float, float]:
+    """Return the most likely shares that differ by `null`, where p1 and p2 were observed.
 
-    The likelihood equation is a cubic with one root in the range (Farrington and Manning 1990,
-    Statistics in Medicine 9, 1447-1454, appendix).
+    `theta` is n2/n1. The likelihood equation is a cubic with one root in the range (Farrington and
+    Manning 1990, Statistics in Medicine 9, 1447-1454, appendix).
     """
-    theta = second.n / first.n
-    p1, p2 = first.value, second.value
+    t = null
     a = 1 + theta
     b = -(1 + theta + p1 + theta * p2 + t * (theta + 2))
     c = t * t + t * (2 * p1 + theta + 1) + p1 + theta * p2
@@ -287,7 +286,12 @@ def _restricted_difference(first: Share, second: Share, t: float) -> float:
     cosine = 1.0 if u == 0 else max(-1.0, min(1.0, v / u**3))
     angle = (math.pi + math.acos(cosine)) / 3
     r1 = min(1.0, max(0.0, 2 * u * math.cos(angle) - b / (3 * a)))
-    r2 = min(1.0, max(0.0, r1 - t))
+    return r1, min(1.0, max(0.0, r1 - t))
+
+
+def _restricted_difference(first: Share, second: Share, t: float) -> float:
+    """Return the variance of the difference under the most likely shares that differ by `t`."""
+    r1, r2 = restricted_shares(first.value, second.value, theta=second.n / first.n, null=t)
     return r1 * (1 - r1) / first.n + r2 * (1 - r2) / second.n
 
 

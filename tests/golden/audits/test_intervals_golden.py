@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import warnings
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,14 @@ import numpy as np
 import pytest
 from scipy import optimize
 
+from audits.criteria import Criterion
+from audits.intervals.assumptions import (
+    AurocDifferenceAssumed,
+    MeanAssumed,
+    ShareAssumed,
+    ShareDifferenceAssumed,
+)
+from audits.intervals.power import power_at, required_n
 from audits.intervals.proportion import clopper_pearson, wilson
 from audits.intervals.two_proportions import (
     Share,
@@ -149,3 +158,80 @@ def test_holm_agrees_with_statsmodels() -> None:
         found = holm(named, alpha=0.05)
         assert [one.adjusted for one in found] == pytest.approx(list(adjusted), rel=1e-12)
         assert [one.stands for one in found] == stands.tolist()
+
+
+def _against(reading: str, margin: float) -> Criterion:
+    return Criterion(
+        id="c",
+        metric="m",
+        direction="at_least",
+        population="new minus old",
+        reading=reading,  # type: ignore[arg-type]
+        margin=margin,
+        comparator="old",
+        pairing="unpaired",
+    )
+
+
+@pytest.mark.parametrize("row", rows("chow_shao_wang"), ids=lambda row: str(row["reading"]))
+def test_sample_sizes_of_chow_shao_and_wang(row: dict[str, Any]) -> None:
+    assumption = ShareDifferenceAssumed(
+        first=float(row["first"]), second=float(row["second"]), variance="unpooled"
+    )
+    criterion = _against(row["reading"], float(row["margin"]))
+    found = required_n(criterion, assumption, level=float(row["level"]))
+    assert math.ceil(found.n / 2) == row["n_a_group"]
+
+
+@pytest.mark.parametrize("row", rows("hanley_mcneil"), ids=lambda row: str(row["power"]))
+def test_sample_sizes_of_hanley_and_mcneil(row: dict[str, Any]) -> None:
+    """Their quantiles have two digits and their variance no term in 1/n: half a per cent."""
+    assumption = AurocDifferenceAssumed(
+        first=float(row["first"]), second=float(row["second"]), prevalence=0.5, paired=False
+    )
+    found = required_n(_against("superior", 0.0), assumption, power=float(row["power"]), level=0.9)
+    assert found.n / 4 == pytest.approx(row["n_normal_and_n_abnormal"], rel=0.005)
+
+
+@pytest.mark.parametrize(("effect", "level", "power"), [(0.5, 0.95, 0.8), (0.2, 0.9, 0.9)])
+def test_sample_size_of_a_mean_agrees_with_statsmodels(
+    effect: float, level: float, power: float
+) -> None:
+    from statsmodels.stats.power import TTestPower
+
+    criterion = Criterion(
+        id="c",
+        metric="m",
+        direction="at_least",
+        floor=0.0,
+        reading="excludes_baseline",
+        baseline=0.0,
+    )
+    assumption = MeanAssumed(value=effect, standard_deviation=1.0)
+    found = required_n(criterion, assumption, power=power, level=level)
+    theirs = TTestPower().solve_power(
+        effect_size=effect, alpha=(1 - level) / 2, power=power, alternative="larger"
+    )
+    assert abs(found.n - math.ceil(theirs)) <= 1
+
+
+@pytest.mark.parametrize("n", [12, 25, 41])
+def test_power_of_a_share_is_the_sum_of_fractions(n: int) -> None:
+    """At p0 = 1/10 against p1 = 3/10, one-sided 5 %: exact arithmetic, no function of ours."""
+    p0, p1 = Fraction(1, 10), Fraction(3, 10)
+
+    def tail(x: int, p: Fraction) -> Fraction:
+        terms = (math.comb(n, k) * p**k * (1 - p) ** (n - k) for k in range(x, n + 1))
+        return sum(terms, Fraction(0))
+
+    critical = next(x for x in range(n + 1) if tail(x, p0) < Fraction(5, 100))
+    criterion = Criterion(
+        id="c",
+        metric="m",
+        direction="at_least",
+        floor=0.1,
+        reading="excludes_baseline",
+        baseline=0.1,
+    )
+    found = power_at(criterion, ShareAssumed(value=0.3), n=n, level=0.9, method="clopper-pearson")
+    assert found.value == pytest.approx(float(tail(critical, p1)), rel=1e-10)
