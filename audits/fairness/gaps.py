@@ -46,6 +46,7 @@ from audits.intervals.bootstrap import poisson_weights, resample_cells
 from audits.intervals.simultaneous import (
     FEW_EVENTS_OF_GAP,
     MAX_T,
+    NONE,
     Limits,
     simultaneous_limits,
 )
@@ -145,7 +146,7 @@ def limits(
     why = [one.why(pairs, value[m]) for m, one in enumerate(families)]
     usable = np.isfinite(value)
     low, high = np.full(value.shape, np.nan), np.full(value.shape, np.nan)
-    methods = np.full(value.shape, "no limits", dtype=object)
+    methods = np.full(value.shape, NONE, dtype=object)
     critical = float("nan")
     if drawn is not None and usable.any():
         where = np.argwhere(usable)
@@ -199,7 +200,7 @@ class _Family:
         self.values = metric.values(cells.counts.astype(float))
         self.dense = _dense(cells, metric, self.values)
         self.behind = subjects_behind(cells, metric)
-        self._sides: dict[float, list[_Side | None]] = {}
+        self._sides: dict[float, list[Side | None]] = {}
 
     def gaps(self, pairs: Sequence[Pair]) -> Floats:
         """Return the difference or ratio (pairs); NaN where undefined or over zero."""
@@ -231,7 +232,7 @@ class _Family:
         one, other = (self._sides[level][g] for g in pair)
         if one is None or other is None:
             return None
-        return _combined(one, other, scale=self.scale, shared=self.cells.shared)
+        return square_and_add(one, other, scale=self.scale, shared=self.cells.shared)
 
     def why(self, pairs: Sequence[Pair], value: Floats) -> list[str]:
         """Return for each pair why it is undefined or cannot have limits, or the empty text."""
@@ -327,24 +328,24 @@ def _dense(cells: GroupCells, metric: CountMetric, values: Floats) -> Bools:
     return np.asarray(size * np.minimum(p, 1 - p) >= FEW_EVENTS_OF_GAP * (1 - 1e-9))
 
 
-_Side: TypeAlias = "tuple[float, float, float]"
+Side: TypeAlias = "tuple[float, float, float]"
 
 
-def _side(estimate: Estimate) -> _Side | None:
+def _side(estimate: Estimate) -> Side | None:
     """Return (value, low, high), or None where one of them is missing."""
     if estimate.value is None or estimate.low is None or estimate.high is None:
         return None
     return estimate.value, estimate.low, estimate.high
 
 
-def _combined(
-    one: _Side,
-    other: _Side,
+def square_and_add(
+    one: Side,
+    other: Side,
     *,
     scale: str,
     shared: bool,
 ) -> tuple[float, float]:
-    """Return the limits of a gap from both groups' limits; NaN where there are none."""
+    """Return the limits of a gap from (value, low, high) of both groups; NaN without any."""
     import math
 
     (p1, l1, u1), (p2, l2, u2) = one, other
