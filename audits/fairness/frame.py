@@ -26,12 +26,13 @@ from audits.criteria import Criterion, Judgement, judge, overall
 from audits.errors import ProtocolMalformed
 from audits.estimate import Estimate, Verdict, decimal_text
 from audits.fairness.cells import GroupCells
+from audits.fairness.draws import draw
 from audits.fairness.gaps import (
     DIFFERENCE,
     RATIO,
     GapLimits,
-    draw,
     equalised_odds,
+    gap_limits,
     limits,
     pairs_of,
 )
@@ -179,11 +180,11 @@ def fairness_frame(
     drawn = draw(cells, replicates=replicates, rng=rng) if cells.grounded else None
     everybody = cells.together()
     made: list[Gap] = []
-    for metric in metrics:
-        n = _units(cells, metric)
-        for scale in (DIFFERENCE, RATIO):
-            (found,) = limits(cells, [metric], drawn, pairs=pairs, level=level, scale=scale)
-            made += gaps_of(cells, found, name=metric.name + suffix, n=n, level=level)
+    for scale in (DIFFERENCE, RATIO):
+        found = gap_limits(cells, metrics, drawn, pairs=pairs, level=level, scale=scale)
+        for metric, one in zip(metrics, found, strict=True):
+            n = _units(cells, metric)
+            made += gaps_of(cells, one, name=metric.name + suffix, n=n, level=level)
     if odds:
         parts = [one for one in metrics if one.name in EQUALISED_ODDS_PARTS]
         if len(parts) != len(EQUALISED_ODDS_PARTS):

@@ -4,15 +4,13 @@ Definition: for a metric and a partition, the difference (first minus second) an
     over second) of every pair of groups in alphabetical order, or of every group against the
     reference that the protocol names. The gap in equalised odds is the larger absolute gap of the
     true and the false positive rate.
-Formula: r replicates of all cells are drawn together: multinomial where rows are independent;
-    Poisson weights by subject where they repeat; normal with the covariance M - c c'/S where a
-    tally gives the second moments M of S subjects. A pair whose groups both have FEW_EVENTS_OF_GAP
-    effective events and non-events (n* min(p, 1 - p), n* = p (1 - p)/se^2) gets max-t limits,
-    ratios on the log scale (`simultaneous`). Any other pair gets score limits by square-and-add at
-    Sidak's level: with limits l, u of each group, d - sqrt((p1 - l1)^2 + (u2 - p2)^2) to d +
-    sqrt((u1 - p1)^2 + (p2 - l2)^2), ratios the same on the log scale, and l1 - u2 to u1 - l2 where
-    a subject is in both groups. Equalised odds: both rates are one family; the largest |d| has the
-    limits max of 0, l, -u and max of |l|, |u| over the two.
+Formula: replicates of all cells are drawn together (`draws`). A pair whose groups both have
+    FEW_EVENTS_OF_GAP effective events and non-events (n* min(p, 1 - p), n* = p (1 - p)/se^2) gets
+    max-t limits, ratios on the log scale (`simultaneous`). Any other pair gets score limits by
+    square-and-add at Sidak's level: with limits l, u of each group, d - sqrt((p1 - l1)^2 + (u2 -
+    p2)^2) to d + sqrt((u1 - p1)^2 + (p2 - l2)^2), ratios the same on the log scale, and l1 - u2 to
+    u1 - l2 where a subject is in both groups. Equalised odds: both rates are one family; the
+    largest |d| has the limits max of 0, l, -u and max of |l|, |u| over the two.
 Source: Hothorn, Bretz and Westfall (2008), Biometrical Journal 50(3), 346-363 (max-t); Newcombe
     (1998), Statistics in Medicine 17(8), 873-890, method 10 (square-and-add); Zou and Donner
     (2008), Statistics in Medicine 27(10), 1693-1702 (the same for ratios).
@@ -26,6 +24,7 @@ Cost: replicates x cells draws, replicates x pairs x metrics operations; none de
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
@@ -33,7 +32,8 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 
 from audits.errors import ProtocolMalformed
 from audits.estimate import Estimate
-from audits.fairness.cells import GroupCells, second_moments
+from audits.fairness.all_pairs import MINIMUM_UNITS, AllPairs
+from audits.fairness.cells import GroupCells
 from audits.fairness.metrics import (
     UNGROUNDED,
     CountMetric,
@@ -42,7 +42,6 @@ from audits.fairness.metrics import (
     standard_errors,
     subjects_behind,
 )
-from audits.intervals.bootstrap import poisson_weights, resample_cells
 from audits.intervals.simultaneous import (
     FEW_EVENTS_OF_GAP,
     MAX_T,
@@ -50,6 +49,7 @@ from audits.intervals.simultaneous import (
     Limits,
     simultaneous_limits,
 )
+from audits.intervals.two_proportions import mover_difference
 
 if TYPE_CHECKING:
     import numpy as np
@@ -109,23 +109,6 @@ def pairs_of(groups: Sequence[str], *, reference: str | None = None) -> tuple[Pa
     return found
 
 
-def draw(cells: GroupCells, *, replicates: int, rng: np.random.Generator) -> Floats:
-    """Return `replicates` of the counts (replicates, groups, outcomes), by what the counts know.
-
-    Raises SampleMalformed where subjects repeat and nothing says how.
-    """
-    import numpy as np
-
-    shape = (replicates, *cells.counts.shape)
-    if cells.n == 0:
-        return np.zeros(shape)
-    if not cells.repeats:
-        return resample_cells(cells.counts, replicates=replicates, rng=rng).astype(np.float64)
-    if cells.pairs is not None:
-        return _by_subject(cells, replicates, seed=int(rng.integers(2**31))).reshape(shape)
-    return _by_moments(cells, replicates, rng).reshape(shape)
-
-
 def limits(
     cells: GroupCells,
     metrics: Sequence[CountMetric],
@@ -168,6 +151,93 @@ def limits(
         )
         for m in range(len(metrics))
     )
+
+
+def gap_limits(
+    cells: GroupCells,
+    metrics: Sequence[CountMetric],
+    drawn: Floats | None,
+    *,
+    pairs: Sequence[Pair],
+    level: float,
+    scale: str = DIFFERENCE,
+) -> list[GapLimits]:
+    """Return the gaps of each metric, which is a simultaneous family of its own.
+
+    Metrics whose groups all have events enough are read together by `AllPairs`: the same numbers as
+    `limits` gives, sooner.
+    """
+    import numpy as np
+
+    families = [_Family(cells, metric, scale=scale) for metric in metrics]
+    involved = np.array(sorted({g for pair in pairs for g in pair}), dtype=int)
+    at = [
+        m
+        for m, one in enumerate(families)
+        if drawn is not None and involved.size and one.dense[involved].all()
+    ]
+    ready: dict[int, GapLimits] = {}
+    if at and drawn is not None:
+        ready = _all_pairs([families[m] for m in at], drawn, pairs, at=at, level=level)
+    return [
+        ready[m]
+        if m in ready
+        else limits(cells, [metric], drawn, pairs=pairs, level=level, scale=scale)[0]
+        for m, metric in enumerate(metrics)
+    ]
+
+
+def _all_pairs(
+    families: Sequence[_Family],
+    drawn: Floats,
+    pairs: Sequence[Pair],
+    *,
+    at: Sequence[int],
+    level: float,
+) -> dict[int, GapLimits]:
+    """Return the gaps of the metrics `at` whose pairs are defined in every replicate."""
+    import numpy as np
+
+    ratio = families[0].scale == RATIO
+    weights = (
+        np.array([one.metric.top for one in families]),
+        np.array([one.metric.bottom for one in families]),
+    )
+    top, bottom = ((drawn @ w.T).transpose(2, 1, 0) for w in weights)
+    replicates = np.full(top.shape, np.nan)
+    usable = (bottom > 0) & (top > 0) if ratio else bottom > 0
+    np.divide(top, bottom, out=replicates, where=usable)
+    values = np.stack([one.values for one in families])
+    if ratio:
+        replicates, values = np.log(replicates), np.log(values)
+    table = AllPairs(replicates, pairs)
+    first, second = _first(pairs), _second(pairs)
+    behind = np.array([one.behind for one in families])
+    units = np.minimum(behind[:, first], behind[:, second])
+    ready = table.ready() & (units >= MINIMUM_UNITS).all(axis=1)
+    found = table.limits(values, level=level, units=units) if ready.any() else None
+    made = {}
+    for m in (int(one) for one in np.flatnonzero(ready)):
+        if found is None:  # pragma: no cover - there is something ready
+            break
+        low, high = found.low[m], found.high[m]
+        reach = max(families[m].metric.top)
+        low, high = (
+            (np.exp(low), np.exp(high))
+            if ratio
+            else (np.maximum(low, -reach), np.minimum(high, reach))
+        )
+        made[at[m]] = GapLimits(
+            pairs=tuple(pairs),
+            scale=families[m].scale,
+            value=families[m].gaps(pairs),
+            low=low,
+            high=high,
+            critical=float(found.critical[m]),
+            methods=(MAX_T,) * len(pairs),
+            why=("",) * len(pairs),
+        )
+    return made
 
 
 def equalised_odds(parts: tuple[GapLimits, GapLimits]) -> GapLimits:
@@ -296,8 +366,6 @@ def _together(
 
 def _scored_on_scale(family: _Family, pair: Pair, *, level: float) -> tuple[float, float] | None:
     """Return the score limits of a pair on the scale of its replicates."""
-    import math
-
     found = family.scored(pair, level=level)
     if found is None or math.isnan(found[0]):
         return None
@@ -346,52 +414,16 @@ def square_and_add(
     shared: bool,
 ) -> tuple[float, float]:
     """Return the limits of a gap from (value, low, high) of both groups; NaN without any."""
-    import math
-
     (p1, l1, u1), (p2, l2, u2) = one, other
     if scale == DIFFERENCE:
-        if shared:
-            return l1 - u2, u1 - l2
-        return (
-            p1 - p2 - math.hypot(p1 - l1, u2 - p2),
-            p1 - p2 + math.hypot(u1 - p1, p2 - l2),
-        )
+        return (l1 - u2, u1 - l2) if shared else mover_difference(p1, (l1, u1), p2, (l2, u2))
     if l2 <= 0.0:
         return math.nan, math.nan
     if shared or l1 <= 0.0:
         return l1 / u2, u1 / l2
-    ratio = p1 / p2
-    return (
-        ratio * math.exp(-math.hypot(math.log(p1 / l1), math.log(u2 / p2))),
-        ratio * math.exp(math.hypot(math.log(u1 / p1), math.log(p2 / l2))),
-    )
-
-
-def _by_subject(cells: GroupCells, replicates: int, *, seed: int) -> Floats:
-    import numpy as np
-
-    pairs = cells.pairs
-    if pairs is None:  # pragma: no cover - `draw` asked before
-        raise RuntimeError("a subject bootstrap needs the subjects' counts")
-    drawn = np.empty((replicates, cells.counts.size))
-    for b, weight in enumerate(poisson_weights(pairs.identity, replicates=replicates, seed=seed)):
-        drawn[b] = np.bincount(
-            pairs.cell, weights=weight[pairs.subject] * pairs.times, minlength=cells.counts.size
-        )
-    return drawn
-
-
-def _by_moments(cells: GroupCells, replicates: int, rng: np.random.Generator) -> Floats:
-    import numpy as np
-
-    counts = cells.counts.ravel().astype(np.float64)
-    subjects = max(2, int(cells.subjects.sum()))
-    spread = second_moments(cells) - np.outer(counts, counts) / subjects
-    values, vectors = np.linalg.eigh(spread * (subjects / (subjects - 1)))
-    root = vectors * np.sqrt(values.clip(min=0.0))
-    drawn = counts + rng.standard_normal((replicates, counts.size)) @ root.T
-    # a normal draw may undercut zero where a cell is small; such groups take score limits anyway
-    return np.asarray(drawn.clip(min=0.0))
+    p1, l1, u1, p2, l2, u2 = (math.log(x) for x in (p1, l1, u1, p2, l2, u2))
+    low, high = mover_difference(p1, (l1, u1), p2, (l2, u2))
+    return math.exp(low), math.exp(high)
 
 
 def _first(pairs: Sequence[Pair]) -> NDArray[np.int64]:

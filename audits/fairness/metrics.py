@@ -12,15 +12,13 @@ Definition: each metric is a ratio of two weighted sums of a group's cells. For 
     For a dose: overdosed, underdosed, within_tolerance, each of all rows whose right dose is known.
 Formula: value(g) = sum over cells of top(o) c(g, o) / sum of bottom(o) c(g, o). An empty
     denominator is undefined, never 0 and never 1. Interval of a share: `proportion_estimate`, or
-    where subjects repeat Wilson's limits with the effective size n* = p (1 - p)/se^2 and the t
-    quantile of the subjects in the denominator less one; se^2 = S/(S - 1) * w' M w with w = (top -
-    p bottom)/n. A share of 0 or 1 takes Kish's n^2/sum of n_s^2: as if each subject's rows said one
-    thing. Interval of error_cost: t on the same standard error; with fewer than FEW errors the
-    exact limits of the share of errors, at the dearest error's cost above and the cheapest's below.
+    `clustered_estimate` where subjects repeat. Interval of error_cost: t on the same standard
+    error; with fewer than FEW errors the exact limits of the share of errors, at the dearest
+    error's cost above and the cheapest's below. se^2 = S/(S - 1) * w' M w with w = (top - value
+    bottom)/n.
 Source: Hardt, Price and Srebro (2016), Advances in Neural Information Processing Systems 29 (equal
     opportunity, equalised odds); Chouldechova (2017), Big Data 5(2), 153-163 (predictive parity);
-    Kish (1965), Survey Sampling, section 8.2; Korn and Graubard (1998), Survey Methodology 24,
-    193-201 (effective size).
+    Cochran (1977), Sampling Techniques, section 6.3 (variance of a ratio).
 Assumptions: subjects are independent; labels are right. A label that is itself the product of
     unequal care makes every metric that uses it unequal too.
 Failure modes: predictive parity and equalised odds cannot both hold where prevalence differs and
@@ -30,7 +28,6 @@ Cost: a few operations a cell.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -38,6 +35,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 
 from audits.estimate import Estimate, decimal_text, undefined
 from audits.fairness.cells import GroupCells, second_moments
+from audits.intervals.clustered import MINIMUM_SUBJECTS, ClusteredShare, clustered_estimate
 from audits.intervals.proportion import clopper_pearson, proportion_estimate
 
 if TYPE_CHECKING:
@@ -48,9 +46,6 @@ if TYPE_CHECKING:
 
 FEW: Final = 5
 """Errors below which the cost takes exact limits."""
-MINIMUM_SUBJECTS: Final = 10
-"""Subjects below which repeated rows carry no interval: a variance of fewer is a guess."""
-METHOD_CLUSTERED: Final = "Wilson with effective size by subject, v1"
 METHOD_COST: Final = "mean by subject, t, v1"
 METHOD_COST_EXACT: Final = "exact share of errors at the extreme costs, v1"
 UNGROUNDED: Final = "subjects repeat and the counts do not say how"
@@ -181,16 +176,8 @@ def by_group(
     `name` replaces the metric's name in the estimates. n counts the rows of the denominator where
     rows are independent, else the subjects behind the group.
     """
-    errors = standard_errors(cells, metric) if cells.repeats and cells.grounded else None
     return tuple(
-        _estimate(
-            cells,
-            metric,
-            g,
-            level=level,
-            name=name or metric.name,
-            se=None if errors is None else float(errors[g]),
-        )
+        _estimate(cells, metric, g, level=level, name=name or metric.name)
         for g in range(len(cells.groups))
     )
 
@@ -249,40 +236,44 @@ def subjects_behind(cells: GroupCells, metric: CountMetric) -> list[int]:
     return [int(x) for x in np.bincount(np.unique(keys) % count, minlength=count)]
 
 
-def effective_sizes(cells: GroupCells, metric: CountMetric) -> list[float]:
-    """Return Kish's effective rows of each group's denominator: n^2 over the sum of n_s^2."""
+def clustered_share(cells: GroupCells, metric: CountMetric, g: int) -> ClusteredShare:
+    """Return the sums over subjects behind a share of group `g`."""
     import numpy as np
 
-    count, width = cells.counts.shape
-    moments = second_moments(cells).reshape(count, width, count, width)
-    bottom = np.array(metric.bottom)
-    sizes = []
-    for g in range(count):
-        square = float(bottom @ moments[g, :, g, :] @ bottom)
-        sizes.append(float(cells.counts[g] @ bottom) ** 2 / square if square > 0 else 0.0)
-    return sizes
+    width = len(metric.top)
+    top, bottom = np.array(metric.top), np.array(metric.bottom)
+    own = slice(g * width, (g + 1) * width)
+    moments = second_moments(cells)[own, own]
+    rows, successes = int(cells.counts[g] @ bottom), int(cells.counts[g] @ top)
+    return ClusteredShare(
+        subjects=subjects_behind(cells, metric)[g],
+        rows=rows,
+        successes=successes,
+        squares=round(float(top @ moments @ top)),
+        cross=round(float(top @ moments @ bottom)),
+        square_rows=round(float(bottom @ moments @ bottom)),
+        with_success=_subjects_in(cells, g, top, moments),
+        with_failure=_subjects_in(cells, g, bottom - top, moments),
+    )
 
 
-def wilson_of(share: float, size: float, *, level: float, df: int | None = None) -> Limits:
-    """Return Wilson's limits of a share of `size` (not whole) independent rows."""
-    from scipy.special import ndtri, stdtrit
+def _subjects_in(cells: GroupCells, g: int, weights: Floats, moments: Floats) -> int:
+    """Return how many subjects of group `g` have a row under `weights` (0 or 1 an outcome).
 
-    upper = (1 + level) / 2
-    z = float(ndtri(upper))
-    if df is not None:
-        size *= (z / float(stdtrit(df, upper))) ** 2
-    centre = (share + z * z / (2 * size)) / (1 + z * z / size)
-    half = z / (1 + z * z / size) * math.sqrt(share * (1 - share) / size + (z / (2 * size)) ** 2)
-    # rounding must not take a limit off the boundary on which the share stands
-    low = 0.0 if share == 0.0 else max(0.0, centre - half)
-    return low, 1.0 if share == 1.0 else min(1.0, centre + half)
+    A tally does not know; sum^2 / sum of squares is the least there can be (Cauchy-Schwarz).
+    """
+    import numpy as np
 
-
-Limits: TypeAlias = "tuple[float, float]"
+    if cells.pairs is None:
+        squares = float(weights @ moments @ weights)
+        return int(float(cells.counts[g] @ weights) ** 2 / squares) if squares > 0 else 0
+    width = len(weights)
+    within = (cells.pairs.cell // width == g) & (weights[cells.pairs.cell % width] > 0)
+    return int(np.unique(cells.pairs.subject[within]).size)
 
 
 def _estimate(
-    cells: GroupCells, metric: CountMetric, g: int, *, level: float, name: str, se: float | None
+    cells: GroupCells, metric: CountMetric, g: int, *, level: float, name: str
 ) -> Estimate:
     top, bottom = (
         sum(w * int(c) for w, c in zip(weights, cells.counts[g], strict=True))
@@ -307,9 +298,17 @@ def _estimate(
             level=level,
             unit=cells.unit,
         )
-    value = top / bottom
-    low, high, method, note = _limits(cells, metric, g, value=value, se=se, level=level)
-    subjects = subjects_behind(cells, metric)[g]
+    if metric.share and cells.grounded:
+        return clustered_estimate(
+            metric=name,
+            share=clustered_share(cells, metric, g),
+            level=level,
+            unit=cells.unit,
+            population=cells.groups[g],
+            source="tally",
+        )
+    value, subjects = top / bottom, subjects_behind(cells, metric)[g]
+    low, high, method, note = _limits(cells, metric, g, value=value, level=level)
     rows = "" if not cells.repeats else f"{int(bottom)} {metric.noun} of {subjects} {cells.unit}s"
     return Estimate(
         metric=name,
@@ -318,7 +317,7 @@ def _estimate(
         low=low,
         high=high,
         level=level,
-        n=subjects if cells.repeats else int(bottom),
+        n=subjects,
         unit=cells.unit,
         method=method,
         source="tally",
@@ -327,28 +326,15 @@ def _estimate(
 
 
 def _limits(
-    cells: GroupCells,
-    metric: CountMetric,
-    g: int,
-    *,
-    value: float,
-    se: float | None,
-    level: float,
+    cells: GroupCells, metric: CountMetric, g: int, *, value: float, level: float
 ) -> tuple[float | None, float | None, str, str]:
-    """Return (low, high, method, note) where rows repeat or the metric is no share."""
-    method = METHOD_CLUSTERED if metric.share else METHOD_COST
+    """Return (low, high, method, note) of a cost, or of what has no ground for limits."""
     if not cells.grounded:
-        return None, None, method, UNGROUNDED
+        return None, None, METHOD_COST, UNGROUNDED
     subjects = subjects_behind(cells, metric)[g]
     if cells.repeats and subjects < MINIMUM_SUBJECTS:
         few = f"{subjects} {cells.unit}s are too few for an interval ({MINIMUM_SUBJECTS} needed)"
-        return None, None, method, few
-    if metric.share:
-        size = effective_sizes(cells, metric)[g]
-        if se and 0.0 < value < 1.0:
-            size = min(float(cells.counts[g].sum()), value * (1 - value) / se**2)
-        low, high = wilson_of(value, size, level=level, df=subjects - 1)
-        return low, high, method, ""
+        return None, None, METHOD_COST, few
     return _cost_limits(cells, metric, g, value=value, level=level)
 
 

@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 
 from audits.estimate import Estimate
 from audits.fairness.cells import GroupCells
-from audits.fairness.gaps import draw
+from audits.fairness.draws import draw
 from audits.fairness.metrics import CountMetric, denominators, subjects_behind
 from audits.intervals.proportion import clopper_pearson
 from audits.intervals.simultaneous import (

@@ -21,10 +21,11 @@ from audits.fairness import paired, scores
 from audits.fairness.cells import GroupCells
 from audits.fairness.frame import COMPOSITE, FairnessFrame, Gap, Margin, margin_text
 from audits.fairness.gaps import DIFFERENCE, RATIO, SCORE
-from audits.fairness.metrics import METHOD_CLUSTERED, METHOD_COST, METHOD_COST_EXACT, CountMetric
+from audits.fairness.metrics import METHOD_COST, METHOD_COST_EXACT, CountMetric
 from audits.fairness.mitigations import Mitigated, NotApplied
 from audits.fairness.paired import moved
 from audits.fairness.protocol import FairnessProtocol, name_of
+from audits.intervals import clustered
 from audits.intervals.simultaneous import MAX_T
 from audits.report import Cell, Chart, ChartKind, Method, Rule, Section, Table
 from audits.sources.sample import Sample
@@ -443,9 +444,9 @@ _DESCRIBED: Final[dict[str, tuple[str, str]]] = {
         "Zou and Donner (2008), Statistics in Medicine 27, 1693-1702",
     ),
     scores.METHOD_MEAN: ("mean of the rows, variance by subject", "Liang and Zeger (1986)"),
-    METHOD_CLUSTERED: (
+    clustered.METHOD: (
         "share of rows, with the number of independent rows that has its variance",
-        "Korn and Graubard (1998), Survey Methodology 24, 193-201",
+        "Rao and Scott (1992), Biometrics 48, 577-585",
     ),
     METHOD_COST: ("mean cost a row, variance by subject", "Cochran (1977), Sampling Techniques"),
     METHOD_COST_EXACT: (

@@ -13,6 +13,7 @@ import pytest
 from audits.errors import ProtocolMalformed, SampleMalformed
 from audits.estimate import Verdict
 from audits.fairness.cells import GroupCells, count_cells, decided, second_moments
+from audits.fairness.draws import draw
 from audits.fairness.frame import FairnessFrame, Gap, Margin, fairness_frame, margin_text
 from audits.fairness.gaps import (
     DIFFERENCE,
@@ -20,8 +21,8 @@ from audits.fairness.gaps import (
     RATIO,
     SCORE,
     GapLimits,
-    draw,
     equalised_odds,
+    gap_limits,
     limits,
     pairs_of,
     square_and_add,
@@ -41,7 +42,7 @@ def cells_of(sample: Sample, attribute: str = "race") -> GroupCells:
     return count_cells(sample, attributes=[attribute], outcome=decided(sample))
 
 
-def gap_limits(
+def gaps_of_metric(
     cells: GroupCells,
     *,
     metric: str = "true_positive_rate",
@@ -91,9 +92,9 @@ def gap(frame: FairnessFrame, population: str) -> Gap:
 def test_every_pair_is_compared_in_alphabetical_order_and_values_are_exact() -> None:
     cells = cells_of(from_counts(LARGE))
     rates = [170 / 220, 90 / 150, 240 / 285]
-    found = gap_limits(cells)
+    found = gaps_of_metric(cells)
     assert found.value == pytest.approx([x - y for x, y in combinations(rates, 2)], rel=1e-12)
-    ratios = gap_limits(cells, scale=RATIO)
+    ratios = gaps_of_metric(cells, scale=RATIO)
     assert ratios.value == pytest.approx([x / y for x, y in combinations(rates, 2)], rel=1e-12)
     for one in (found, ratios):
         assert (one.low < one.value).all()
@@ -125,7 +126,7 @@ def test_simultaneous_limits_are_wider_than_those_of_one_pair() -> None:
         pairs=[(0, 1)],
         level=0.95,
     )[0]
-    together = gap_limits(cells, replicates=2000)
+    together = gaps_of_metric(cells, replicates=2000)
     assert alone.critical == pytest.approx(1.96, abs=0.12)
     assert together.critical == pytest.approx(2.34, abs=0.12)  # Tukey's range for three groups
 
@@ -133,7 +134,7 @@ def test_simultaneous_limits_are_wider_than_those_of_one_pair() -> None:
 def test_few_events_take_score_limits_at_the_level_of_all_pairs() -> None:
     counts = {**LARGE, "d": (20, 10, 3, 4)}
     cells = cells_of(from_counts(counts))
-    found = gap_limits(cells)
+    found = gaps_of_metric(cells)
     assert [method == SCORE for method in found.methods] == [False, False, True] + [
         k in (1, 2) for k in range(3)
     ]
@@ -154,6 +155,33 @@ def test_square_and_add_gives_the_published_limits_of_newcombe() -> None:
     sides = [(one.value or 0.0, one.low or 0.0, one.high or 0.0) for one in groups]
     found = square_and_add(sides[0], sides[1], scale=DIFFERENCE, shared=False)
     assert found == pytest.approx((0.0524, 0.3339), abs=5e-5)
+
+
+@pytest.mark.parametrize("scale", [DIFFERENCE, RATIO])
+@pytest.mark.parametrize("reference", [None, "race=b"])
+def test_reading_all_pairs_together_gives_the_limits_of_each_metric_alone(
+    scale: str, reference: str | None
+) -> None:
+    cells = cells_of(from_counts({**LARGE, "d": (200, 90, 60, 12)}))
+    drawn_cells = draw(cells, replicates=400, rng=np.random.default_rng(7))
+    pairs, metrics = pairs_of(cells.groups, reference=reference), [TPR, FPR, SELECTION]
+    found = gap_limits(cells, metrics, drawn_cells, pairs=pairs, level=0.95, scale=scale)
+    for one, metric in zip(found, metrics, strict=True):
+        (alone,) = limits(cells, [metric], drawn_cells, pairs=pairs, level=0.95, scale=scale)
+        assert one.critical == pytest.approx(alone.critical, rel=1e-9)
+        assert one.low == pytest.approx(alone.low, rel=1e-9)
+        assert one.high == pytest.approx(alone.high, rel=1e-9)
+        assert (one.methods, one.why) == (alone.methods, alone.why)
+
+
+@pytest.mark.requirement("P8")
+def test_reading_all_pairs_together_leaves_undefined_ones_to_the_careful_way() -> None:
+    cells = cells_of(from_counts({**LARGE, "d": (200, 10, 0, 0)}))
+    drawn_cells = draw(cells, replicates=400, rng=np.random.default_rng(7))
+    pairs = pairs_of(cells.groups)
+    rate, selection = gap_limits(cells, [TPR, SELECTION], drawn_cells, pairs=pairs, level=0.95)
+    assert np.isnan(rate.value[2])
+    assert not np.isnan(selection.low).any()
 
 
 @pytest.mark.requirement("P8")
@@ -265,8 +293,8 @@ def test_equalised_odds_needs_its_parts_and_is_undefined_with_either() -> None:
 
 def test_the_same_seed_gives_the_same_limits_and_another_does_not() -> None:
     cells = cells_of(from_counts(LARGE))
-    assert (gap_limits(cells).low == gap_limits(cells).low).all()
-    assert (gap_limits(cells).low != gap_limits(cells, seed=8).low).any()
+    assert (gaps_of_metric(cells).low == gaps_of_metric(cells).low).all()
+    assert (gaps_of_metric(cells).low != gaps_of_metric(cells, seed=8).low).any()
 
 
 def test_nothing_is_drawn_where_the_counts_do_not_say_how_subjects_repeat() -> None:
@@ -286,8 +314,8 @@ def test_rows_and_their_tally_give_nearly_the_same_limits() -> None:
     sample = drawn(np.random.default_rng(2), sizes=[400, 300], rows=6, likeness=0.6)
     cells = cells_of(sample, "group")
     tally = replace(cells, pairs=None, second=second_moments(cells))
-    ours = gap_limits(cells, metric="selection_rate", replicates=2000)
-    theirs = gap_limits(tally, metric="selection_rate", replicates=2000)
+    ours = gaps_of_metric(cells, metric="selection_rate", replicates=2000)
+    theirs = gaps_of_metric(tally, metric="selection_rate", replicates=2000)
     assert theirs.high - theirs.low == pytest.approx(ours.high - ours.low, rel=0.1)
 
 
@@ -299,7 +327,7 @@ def test_a_subject_in_two_groups_is_no_two_people() -> None:
     cells = cells_of(replace(sample, categories={"arm": column}), "arm")
     assert cells.shared
     apart = replace(cells, repeats=False, shared=False, pairs=None)
-    ours, naive = (gap_limits(one, metric="selection_rate") for one in (cells, apart))
+    ours, naive = (gaps_of_metric(one, metric="selection_rate") for one in (cells, apart))
     assert (ours.high - ours.low < 0.7 * (naive.high - naive.low)).all()
 
 
@@ -349,7 +377,7 @@ def covered(
             likeness=likeness,
         )
         cells = cells_of(sample, "group")
-        found = gap_limits(
+        found = gaps_of_metric(
             cells, metric=metric, seed=int(rng.integers(2**31)), replicates=replicates
         )
         names = [int(name.removeprefix("group=g")) for name in cells.groups]
@@ -385,7 +413,7 @@ def test_limits_that_ignore_the_patient_do_not_hold() -> None:
     for _ in range(60):
         sample = drawn(rng, sizes=[150, 150, 150], rows=6, likeness=0.8)
         cells = replace(cells_of(sample, "group"), repeats=False, pairs=None)
-        found = gap_limits(cells, metric="selection_rate", replicates=300)
+        found = gaps_of_metric(cells, metric="selection_rate", replicates=300)
         held += bool(((found.low <= 0) & (found.high >= 0)).all())
     assert held / 60 < 0.85
 
