@@ -175,3 +175,9 @@ class MonitoringPlanInvalid(DocumentInvalid):
     """A monitoring plan is not valid."""
 
     code = "change.monitoring_plan_invalid"
+
+
+class AuditProtocolInvalid(DocumentInvalid):
+    """An audit protocol is not valid."""
+
+    code = "change.audit_protocol_invalid"

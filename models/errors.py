@@ -31,6 +31,23 @@ class EntryInvalid(ModelError):
         self.path = path
 
 
+class ManifestInvalid(ModelError):
+    """A table's manifest breaks its schema; `path` names the field, dotted from the top."""
+
+    code: ClassVar[str] = "model.manifest_invalid"
+
+    def __init__(self, message: str, *, next_step: str, path: str) -> None:
+        """Keep the dotted path of the first field at fault ("" = the whole document)."""
+        super().__init__(message, next_step=next_step)
+        self.path = path
+
+
+class ReaderUnknown(ModelError):
+    """No reader of tables has this name."""
+
+    code: ClassVar[str] = "model.reader_unknown"
+
+
 class ContractRefused(ModelError):
     """A table does not keep the data contract; `faults` lists every fault with its rows."""
 

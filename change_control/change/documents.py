@@ -1,4 +1,4 @@
-"""The lifecycle of a governed document: registry entry, change plan, monitoring plan.
+"""The lifecycle of a governed document: registry entry, change or monitoring plan, protocol.
 
 A document never changes; a new number replaces it. It comes into force by the approval of a person
 who is not its author, and from then on it is what later acts are judged by (P4). Coming into force
@@ -23,6 +23,12 @@ class DocumentKind(StrEnum):
     ENTRY = "entry"
     PLAN = "plan"
     MONITORING = "monitoring"
+    # Audit protocols, by what they ask: one of each kind is in force for a model at a time.
+    TEMPORAL_PROTOCOL = "temporal-protocol"
+    DISCRIMINATION_PROTOCOL = "discrimination-protocol"
+    CALIBRATION_PROTOCOL = "calibration-protocol"
+    FAIRNESS_PROTOCOL = "fairness-protocol"
+    DRIFT_PROTOCOL = "drift-protocol"
 
 
 class DocumentState(StrEnum):

@@ -16,17 +16,24 @@ from governance.cli.options import (
     show,
     target,
 )
+from governance.errors import InvalidInput
 
 app = typer.Typer(no_args_is_help=True, help="Datasets, frozen by digest.")
 
 
 @app.command("add")
 def add(
-    source: Annotated[str, typer.Argument(help="pbs (your own table) or fpp2 (in a package).")],
-    title: Annotated[str, typer.Option(help="What the dataset is.")],
-    licence: Annotated[str, typer.Option(help="The source's licence.")],
+    source: Annotated[
+        str, typer.Argument(help="table (rows under a manifest), pbs, or fpp2 (in a package).")
+    ],
+    title: Annotated[str, typer.Option(help="What the dataset is.")] = "",
+    licence: Annotated[str, typer.Option(help="The source's licence.")] = "",
     file: Annotated[
-        Path | None, typer.Option(help="The PBS table as CSV.", exists=True, dir_okay=False)
+        Path | None, typer.Option(help="The table as CSV.", exists=True, dir_okay=False)
+    ] = None,
+    manifest: Annotated[
+        Path | None,
+        typer.Option(help="Of a table: dataset.yaml.", exists=True, dir_okay=False),
     ] = None,
     through: Annotated[str | None, typer.Option(help="Last month to take, e.g. 2005-06.")] = None,
     product_class: Annotated[
@@ -38,8 +45,15 @@ def add(
 ) -> None:
     """Read a source through its contract and freeze it. Every fault is named, nothing is dropped.
 
+    Of a table the manifest and the digest are kept, and no row: title and licence stand in the
+    manifest, and an audit brings the file again.
+
     Example: vigil data add fpp2 --title "A10 and H02" --licence GPL-3 --through 2005-06
     """
+    where = target(home, server)
+    if source == "table":
+        show(perform(where, "data.add_table", table_params(file, manifest)), as_json=as_json)
+        return
     params = {
         "source": source,
         "title": title,
@@ -48,7 +62,20 @@ def add(
         "through": through,
         "classes": product_class or [],
     }
-    show(perform(target(home, server), "data.add", params), as_json=as_json)
+    show(perform(where, "data.add", params), as_json=as_json)
+
+
+def table_params(file: Path | None, manifest: Path | None) -> dict[str, str]:
+    """Read the two files of a table."""
+    if file is None or manifest is None:
+        raise InvalidInput(
+            "a table is a file and its manifest",
+            next_step="give --file rows.csv --manifest dataset.yaml",
+        )
+    return {
+        "manifest": manifest.read_text(encoding="utf-8"),
+        "text": file.read_bytes().decode("utf-8"),
+    }
 
 
 @app.command("list")

@@ -17,6 +17,7 @@ from governance.operations.admin import (
     rotate_epoch,
     witnesses,
 )
+from governance.operations.audit import compare_evidence, run_table_audit, tables
 from governance.operations.change import (
     add_dataset,
     change_request,
@@ -63,6 +64,7 @@ _ALL: Final[tuple[Operation[Any, Any], ...]] = (
     register_document.REGISTER_DOCUMENT,
     add_dataset.ADD_DATASET,
     add_dataset.LIST_DATASETS,
+    tables.ADD_TABLE,
     wrap_version.WRAP_VERSION,
     wrap_version.LIST_VERSIONS,
     wrap_version.VERIFY_VERSIONS,
@@ -73,6 +75,8 @@ _ALL: Final[tuple[Operation[Any, Any], ...]] = (
     change_request.SHOW_CHANGE,
     change_request.LIST_CHANGES,
     run_audit.RUN_AUDIT,
+    run_table_audit.RUN_TABLE_AUDIT,
+    compare_evidence.COMPARE_EVIDENCE,
     release_version.RELEASE_VERSION,
     release_version.ROLL_BACK,
     release_version.LIST_RELEASES,

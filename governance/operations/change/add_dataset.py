@@ -19,7 +19,7 @@ from governance.operations.actor import Actor
 from governance.operations.change.panel_blob import panel_from_record, panel_record
 from governance.operations.operation import Operation, Request, Result
 from governance.registry.records import Dataset
-from governance.storage.ports import Unit
+from governance.storage.ports import Reader, Unit
 from models.entry import DataRole
 from models.forecasting.loader import load_pbs, load_totals
 
@@ -106,7 +106,7 @@ def add_dataset(deployment: Deployment, actor: Actor, request: AddDataset) -> Da
         digest = unit.put_blob(content, media_type="application/json")
         known = unit.find(Dataset, digest=digest)
         if known:
-            return _line(known[0], panel)
+            return _line(known[0], len(panel.series))
         dataset = Dataset(
             id=unit.next_id(Dataset, prefix="D"),
             title=request.title,
@@ -122,7 +122,7 @@ def add_dataset(deployment: Deployment, actor: Actor, request: AddDataset) -> Da
             registered_us=unit.now_us,
         )
         unit.record(kind="dataset.registered", actor=actor.person, add=[dataset])
-        return _line(dataset, panel)
+        return _line(dataset, len(panel.series))
 
     return deployment.pen.commit(write)
 
@@ -132,20 +132,24 @@ def list_datasets(deployment: Deployment, actor: Actor, _request: ListDatasets) 
     del actor
     with deployment.reader() as reader:
         return Datasets(
-            datasets=[
-                _line(dataset, panel_from_record(canonical.loads(reader.blob(dataset.digest))))
-                for dataset in reader.find(Dataset)
-            ]
+            datasets=[_line(dataset, _series(reader, dataset)) for dataset in reader.find(Dataset)]
         )
 
 
-def _line(dataset: Dataset, panel: Panel) -> DatasetLine:
+def _series(reader: Reader, dataset: Dataset) -> int:
+    """Return how many series a panel has; a table of rows has none."""
+    if dataset.source not in set(DataSource):
+        return 0
+    return len(panel_from_record(canonical.loads(reader.blob(dataset.digest))).series)
+
+
+def _line(dataset: Dataset, series: int) -> DatasetLine:
     return DatasetLine(
         dataset=dataset.id,
         title=dataset.title,
         source=dataset.source,
         digest=dataset.digest,
-        series=len(panel.series),
+        series=series,
         rows=dataset.rows,
         first_month=dataset.first_month,
         last_month=dataset.last_month,

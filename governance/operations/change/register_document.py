@@ -1,4 +1,4 @@
-"""Register an entry, a change plan or a monitoring plan: freeze, sign as its author, ask approval.
+"""Register an entry, a plan or an audit protocol: freeze, sign as its author, ask approval.
 
 What is frozen is the canonical form of the checked document; the YAML as it came is kept beside
 it. Nothing that is evaluated later can precede this entry in the ledger (P4).
@@ -15,6 +15,8 @@ from pydantic import Field, SecretStr
 
 from audits.estimate import Json
 from change_control import lifecycle
+from change_control.audit.kinds import AuditKind
+from change_control.audit.protocol import document_kind, parse_protocol, require_protocol_kind
 from change_control.change.documents import DOCUMENT, DocumentCommand, DocumentFacts, DocumentKind
 from change_control.change.plan import parse_plan
 from change_control.fit import require_monitoring_fits, require_plan_fits
@@ -97,10 +99,25 @@ def _monitoring(text: str) -> Checked:
     )
 
 
+def _audit_protocol(kind: DocumentKind) -> Callable[[str], Checked]:
+    def check(text: str) -> Checked:
+        protocol = parse_protocol(text)
+        require_protocol_kind(protocol, kind)
+        return Checked(
+            model=protocol.model,
+            record=protocol.as_record(),
+            tier=None,
+            fits=lambda _entry: None,
+        )
+
+    return check
+
+
 _PARSERS: Final[dict[DocumentKind, Callable[[str], Checked]]] = {
     DocumentKind.ENTRY: _entry,
     DocumentKind.PLAN: _plan,
     DocumentKind.MONITORING: _monitoring,
+    **{document_kind(kind): _audit_protocol(document_kind(kind)) for kind in AuditKind},
 }
 
 

@@ -11,7 +11,7 @@ from change_control.scope import Scope
 from governance.deployment import Deployment
 from governance.operations.actor import Actor
 from governance.operations.change.evaluate_version import evaluate_version
-from governance.operations.inspect.evidence import EvidenceLine, evidence_line
+from governance.operations.inspect.evidence_line import EvidenceLine, evidence_line
 from governance.operations.operation import Operation, Request
 from governance.operations.rules import require_in_force
 from governance.registry.records import Version

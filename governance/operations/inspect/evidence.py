@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
+from pydantic import Field
+
+from audits.estimate import Json
+from change_control.audit.protocol import protocol_from_record
 from governance.deployment import Deployment
 from governance.ledger.core import canonical
 from governance.operations.actor import Actor
+from governance.operations.audit.run_table_audit import TableBrought, brought, header_of
+from governance.operations.audit.table_work import evaluate_tables
+from governance.operations.audit.table_work import software as software_of_tables
 from governance.operations.change.evaluate_version import compute_evidence, gather_inputs
 from governance.operations.change.evaluation_work import software
-from governance.operations.inspect.log_before import LogBefore
+from governance.operations.inspect.evidence_line import EvidenceLine, evidence_line
 from governance.operations.operation import Operation, Request, Result
 from governance.registry.digest import sha256_hex
 from governance.registry.records import Document, Evidence, Version
+from governance.storage.ports import Reader
 
 
 class ListEvidence(Request):
@@ -25,25 +34,10 @@ class NameEvidence(Request):
     evidence: str
 
 
-class EvidenceLine(Result):
-    """One piece of evidence; the two ledger positions prove that the plan came first (P4).
+class ReproduceEvidence(NameEvidence):
+    """One piece of evidence, and of an audit of rows the files that it read."""
 
-    `of_log_before` says that both are positions in a log before this one.
-    """
-
-    evidence: str
-    kind: str
-    model: str
-    version: str
-    dataset: str
-    plan: str
-    digest: str
-    verdict: str
-    plan_seq: int
-    opened_seq: int
-    of_log_before: bool
-    produced_by: str
-    produced_us: int
+    tables: list[TableBrought] = Field(default_factory=list, max_length=4)
 
 
 class EvidenceList(Result):
@@ -89,45 +83,62 @@ def show_evidence(deployment: Deployment, actor: Actor, request: NameEvidence) -
     return EvidenceContent(line=evidence_line(deployment, evidence), content=content)
 
 
-def reproduce_evidence(deployment: Deployment, actor: Actor, request: NameEvidence) -> Reproduced:
-    """Compute the evidence again from the recorded bytes. Nothing is recorded or overwritten."""
+def reproduce_evidence(
+    deployment: Deployment, actor: Actor, request: ReproduceEvidence
+) -> Reproduced:
+    """Compute the evidence again from the recorded bytes. Nothing is recorded or overwritten.
+
+    Of an audit of rows the files have to be brought again, for no row was kept.
+    """
     del actor
     with deployment.reader() as reader:
         evidence = reader.require(Evidence, request.evidence)
         recorded = canonical.loads(reader.blob(evidence.digest))
-        inputs = gather_inputs(
-            reader,
-            deployment,
-            version=reader.require(Version, evidence.version),
-            plan=reader.require(Document, evidence.plan),
-        )
-    digest = sha256_hex(compute_evidence(deployment, inputs))
+        compute = _again(deployment, reader, evidence, recorded, request.tables)
+    digest = sha256_hex(compute())
+    wanted = software_of_tables() if _of_tables(recorded) else software()
     return Reproduced(
         evidence=evidence.id,
         digest=evidence.digest,
         reproduced_digest=digest,
         identical=digest == evidence.digest,
-        same_software=isinstance(recorded, dict) and recorded.get("software") == software(),
+        same_software=isinstance(recorded, dict) and recorded.get("software") == wanted,
     )
 
 
-def evidence_line(deployment: Deployment, evidence: Evidence) -> EvidenceLine:
-    """Return the evidence as listed."""
-    first = deployment.ledger.entry(0)
-    return EvidenceLine(
-        evidence=evidence.id,
-        kind=evidence.kind,
-        model=evidence.model,
-        version=evidence.version,
-        dataset=evidence.dataset,
-        plan=evidence.plan,
-        digest=evidence.digest,
-        verdict=evidence.verdict,
-        plan_seq=evidence.plan_seq,
-        opened_seq=evidence.opened_seq,
-        of_log_before=LogBefore.of(first.facts, first.t_us).holds(evidence.produced_us),
-        produced_by=evidence.produced_by,
-        produced_us=evidence.produced_us,
+def _of_tables(recorded: Json) -> bool:
+    about = recorded.get("about") if isinstance(recorded, dict) else None
+    return isinstance(about, dict) and "tables" in about
+
+
+def _again(
+    deployment: Deployment,
+    reader: Reader,
+    evidence: Evidence,
+    recorded: Json,
+    tables: list[TableBrought],
+) -> Callable[[], bytes]:
+    """Return what computes the evidence again, with everything it reads read already."""
+    document = reader.require(Document, evidence.plan)
+    if not _of_tables(recorded):
+        version = reader.require(Version, evidence.version)
+        inputs = gather_inputs(reader, deployment, version=version, plan=document)
+        return lambda: compute_evidence(deployment, inputs)
+    protocol = reader.blob(document.digest)
+    files = brought(reader, protocol_from_record(canonical.loads(protocol)), tables)
+    header = header_of(
+        reader,
+        ref=evidence.version or evidence.model,
+        document=document,
+        tables=[
+            (one.role.value, dataset, sha256_hex(one.text.encode())) for one, dataset, _ in files
+        ],
+    )
+    return lambda: deployment.compute.run(
+        evaluate_tables,
+        header=canonical.dumps(header),
+        protocol=protocol,
+        tables=tuple(table for _, _, table in files),
     )
 
 
@@ -139,7 +150,7 @@ SHOW_EVIDENCE = Operation(
 )
 REPRODUCE_EVIDENCE = Operation(
     name="audit.reproduce",
-    request=NameEvidence,
+    request=ReproduceEvidence,
     kinds=(),
     run=reproduce_evidence,
     repeated="reads only",
