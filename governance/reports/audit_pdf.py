@@ -18,6 +18,7 @@ from governance.reports.audit_charts import charts_of
 from governance.reports.audit_report import (
     DISCLAIMER,
     AuditReport,
+    CriterionShown,
     EstimateShown,
     Fact,
     ReportContext,
@@ -55,17 +56,17 @@ def document_data(report: AuditReport, context: ReportContext) -> dict[str, Json
         "verdict": report.verdict,
         "verdict_word": wording.verdict_word(report.verdict),
         "headline": report.headline,
-        "about": _facts(_about(report, context)),
-        "criteria": _criteria(report),
-        "charts": [_chart(chart) for chart in charts_of(report)],
+        "about": facts_data(_about(report, context)),
+        "criteria": criteria_data(report.criteria),
+        "charts": [chart_data(chart) for chart in charts_of(report)],
         "groups": _groups(report),
         "sensitivity": _sensitivity(report),
         "order": context.order.sentence,
-        "protocol": _facts(report.protocol),
-        "data": _facts(report.data),
-        "provenance": _facts(_provenance(report, context)),
+        "protocol": facts_data(report.protocol),
+        "data": facts_data(report.data),
+        "provenance": facts_data(_provenance(report, context)),
         "limits": [*context.limits, *report.limits],
-        "signatures": _signatures(context),
+        "signatures": signatures_data(context),
         "disclaimer": DISCLAIMER,
     }
 
@@ -90,15 +91,18 @@ def _provenance(report: AuditReport, context: ReportContext) -> tuple[Fact, ...]
     )
 
 
-def _facts(facts: Sequence[Fact]) -> list[Json]:
+def facts_data(facts: Sequence[Fact]) -> list[Json]:
+    """Return facts as the templates set them."""
     return [{"label": fact.label, "value": fact.value, "code": fact.code} for fact in facts]
 
 
-def _rows(rows: Sequence[Sequence[Json]]) -> list[Json]:
+def rows_data(rows: Sequence[Sequence[Json]]) -> list[Json]:
+    """Return rows as the templates set them."""
     return [list(row) for row in rows]
 
 
-def _criteria(report: AuditReport) -> dict[str, Json]:
+def criteria_data(criteria: Sequence[CriterionShown]) -> dict[str, Json]:
+    """Return the criteria as the templates set them."""
     rows: list[list[Json]] = [
         [
             f"{shown.title} ({_population(shown.population)})",
@@ -107,18 +111,18 @@ def _criteria(report: AuditReport) -> dict[str, Json]:
             shown.reading_text,
             [shown.verdict, wording.verdict_word(shown.verdict)],
         ]
-        for shown in report.criteria
+        for shown in criteria
     ]
     return {
-        "caption": "Estimates with their intervals against the floors that the plan fixed.",
+        "caption": "Estimates with their intervals against the floors that were fixed beforehand.",
         "columns": ["Criterion", "Estimate (interval)", "Floor", "Interval", "Verdict"],
-        "rows": _rows(rows),
+        "rows": rows_data(rows),
         "reasons": [
             {
                 "label": shown.title,
                 "value": f"{shown.reason} {_method(shown.estimate)}",
             }
-            for shown in report.criteria
+            for shown in criteria
         ],
     }
 
@@ -134,14 +138,15 @@ def _method(estimate: EstimateShown) -> str:
     return f"Level {level}, n = {estimate.n_text}; {estimate.method}.{note}"
 
 
-def _chart(chart: Chart) -> dict[str, Json]:
+def chart_data(chart: Chart) -> dict[str, Json]:
+    """Return a chart, drawn, as the templates set it."""
     return {
         "title": chart.title,
         "alt": chart.alt,
         "caption": chart.caption,
         "svg": svg_of(chart.spec),
         "columns": list(chart.columns),
-        "rows": _rows(chart.rows),
+        "rows": rows_data(chart.rows),
     }
 
 
@@ -159,7 +164,7 @@ def _groups(report: AuditReport) -> dict[str, Json]:
     return {
         "caption": "Estimates by group. A small group is shown and marked, never dropped.",
         "columns": ["Group", "Metric", "Estimate (interval)", "n"],
-        "rows": _rows(rows),
+        "rows": rows_data(rows),
         "sentence": report.no_groups,
     }
 
@@ -177,11 +182,12 @@ def _sensitivity(report: AuditReport) -> dict[str, Json]:
     return {
         "caption": "Further estimates; no verdict rests on them.",
         "columns": ["Metric", "Population", "Estimate (interval)", "n"],
-        "rows": _rows(rows),
+        "rows": rows_data(rows),
     }
 
 
-def _signatures(context: ReportContext) -> dict[str, Json]:
+def signatures_data(context: ReportContext) -> dict[str, Json]:
+    """Return the signatures as the templates set them."""
     rows = [
         [
             f"{shown.printed_name} ({shown.signer})",
@@ -194,5 +200,5 @@ def _signatures(context: ReportContext) -> dict[str, Json]:
     return {
         "caption": "Who signed what, when, and what the signature means.",
         "columns": ["Printed name", "Meaning", "Signed", "Record and digest"],
-        "rows": _rows(rows),
+        "rows": rows_data(rows),
     }

@@ -6,6 +6,7 @@ from the record; `audit_charts` draws it; the console's page and `audit_pdf` set
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from governance.reports import wording
@@ -163,22 +164,29 @@ class AuditReport:
     @property
     def headline(self) -> str:
         """Return the verdict as a sentence with its counts."""
-        words = {"pass": 0, "fail": 0, "insufficient": 0}
-        for criterion in self.criteria:
-            words[criterion.verdict] = words.get(criterion.verdict, 0) + 1
-        total = wording.count_text(len(self.criteria), "criterion", "criteria")
-        if self.verdict == "pass":
-            return f"All of {total} fixed before the test data were opened are met."
-        parts = [
-            wording.count_text(words[kind], text, text)
-            for kind, text in (
-                ("fail", "not met"),
-                ("insufficient", "not decidable on these data"),
-                ("pass", "met"),
-            )
-            if words[kind]
-        ]
-        return f"Of {total} fixed before the test data were opened: {', '.join(parts)}."
+        return headline_of(self.verdict, self.criteria)
+
+
+def headline_of(verdict: str, criteria: Sequence[CriterionShown]) -> str:
+    """Return a verdict as a sentence that counts the criteria behind it."""
+    words = {"pass": 0, "fail": 0, "insufficient": 0}
+    for criterion in criteria:
+        words[criterion.verdict] = words.get(criterion.verdict, 0) + 1
+    if not criteria:
+        return "No criterion was fixed before the data were opened, so nothing is decided."
+    total = wording.count_text(len(criteria), "criterion", "criteria")
+    if verdict == "pass":
+        return f"All of {total} fixed before the test data were opened are met."
+    parts = [
+        wording.count_text(words[kind], text, text)
+        for kind, text in (
+            ("fail", "not met"),
+            ("insufficient", "not decidable on these data"),
+            ("pass", "met"),
+        )
+        if words[kind]
+    ]
+    return f"Of {total} fixed before the test data were opened: {', '.join(parts)}."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

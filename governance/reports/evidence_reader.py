@@ -38,7 +38,7 @@ def read_audit(record: Json, *, model: str, version: str) -> AuditReport:
     Raises EvidenceUnreadable naming the first member that is not as expected.
     """
     if not isinstance(record, dict):
-        raise _unreadable("evidence", "an object")
+        raise unreadable("evidence", "an object")
     found = _temporal(record)
     scored, baseline = member(found, "model"), member(found, "baseline")
     groups = member(found, "groups")
@@ -50,7 +50,7 @@ def read_audit(record: Json, *, model: str, version: str) -> AuditReport:
         model=model,
         version=version,
         verdict=text(found, "verdict"),
-        criteria=_criteria(found),
+        criteria=criteria_shown(found),
         horizons=_horizons(scored, baseline, metric=step_metric),
         horizon_metric=step_metric or "",
         coverage=_coverage(scored, groups, metric=coverage_metric),
@@ -72,7 +72,7 @@ def member(record: Record, name: str) -> Record:
     """Return an object, or raise EvidenceUnreadable."""
     value = record.get(name)
     if not isinstance(value, dict):
-        raise _unreadable(name, "an object")
+        raise unreadable(name, "an object")
     return value
 
 
@@ -80,7 +80,7 @@ def members(record: Record, name: str) -> tuple[Record, ...]:
     """Return a list of objects, or raise EvidenceUnreadable."""
     value = record.get(name)
     if not isinstance(value, list) or not all(isinstance(one, dict) for one in value):
-        raise _unreadable(name, "a list of objects")
+        raise unreadable(name, "a list of objects")
     return tuple(one for one in value if isinstance(one, dict))
 
 
@@ -88,7 +88,7 @@ def texts(record: Record, name: str) -> tuple[str, ...]:
     """Return a list of texts, or raise EvidenceUnreadable."""
     value = record.get(name)
     if not isinstance(value, list) or not all(isinstance(one, str) for one in value):
-        raise _unreadable(name, "a list of texts")
+        raise unreadable(name, "a list of texts")
     return tuple(str(one) for one in value)
 
 
@@ -96,7 +96,7 @@ def text(record: Record, name: str) -> str:
     """Return a text, or raise EvidenceUnreadable."""
     value = record.get(name)
     if not isinstance(value, str):
-        raise _unreadable(name, "a text")
+        raise unreadable(name, "a text")
     return value
 
 
@@ -109,7 +109,7 @@ def number(record: Record, name: str) -> str:
     """Return a number as the decimal text that it is, or raise EvidenceUnreadable."""
     value = text(record, name)
     if wording.decimal_of(value) is None:
-        raise _unreadable(name, "a number")
+        raise unreadable(name, "a number")
     return value
 
 
@@ -122,11 +122,12 @@ def count(record: Record, name: str) -> int:
     """Return an integer, or raise EvidenceUnreadable."""
     value = record.get(name)
     if not isinstance(value, int) or isinstance(value, bool):
-        raise _unreadable(name, "an integer")
+        raise unreadable(name, "an integer")
     return value
 
 
-def _unreadable(name: str, expected: str) -> EvidenceUnreadable:
+def unreadable(name: str, expected: str) -> EvidenceUnreadable:
+    """Return the refusal that names what the record lacks."""
     return EvidenceUnreadable(
         f"the evidence record has no {name!r} that is {expected}",
         next_step="read the record itself; its digest says whether it was changed",
@@ -141,7 +142,7 @@ def _temporal(record: Record) -> Record:
     for candidate in (record, *record.values()):
         if isinstance(candidate, dict) and candidate.get("schema") == SCHEMA:
             return candidate
-    raise _unreadable("schema", SCHEMA)
+    raise unreadable("schema", SCHEMA)
 
 
 def _first_of(wanted: Sequence[str], protocol: Record) -> str | None:
@@ -149,7 +150,8 @@ def _first_of(wanted: Sequence[str], protocol: Record) -> str | None:
     return next((metric for metric in wanted if metric in measured), None)
 
 
-def _estimate(record: Record) -> EstimateShown:
+def estimate_shown(record: Record) -> EstimateShown:
+    """Return an estimate, or raise EvidenceUnreadable."""
     return EstimateShown(
         metric=text(record, "metric"),
         population=text(record, "population"),
@@ -164,13 +166,14 @@ def _estimate(record: Record) -> EstimateShown:
     )
 
 
-def _criteria(found: Record) -> tuple[CriterionShown, ...]:
+def criteria_shown(found: Record) -> tuple[CriterionShown, ...]:
+    """Return every criterion with its judgement, or raise EvidenceUnreadable."""
     judged = {text(one, "criterion"): one for one in members(found, "judgements")}
     shown = []
     for criterion in members(found, "criteria"):
         name = text(criterion, "id")
         if name not in judged:
-            raise _unreadable(f"judgement of {name}", "an object")
+            raise unreadable(f"judgement of {name}", "an object")
         shown.append(_criterion(criterion, judged[name]))
     return tuple(shown)
 
@@ -190,7 +193,7 @@ def _criterion(criterion: Record, judgement: Record) -> CriterionShown:
         minimum_n=count(criterion, "minimum_n"),
         verdict=text(judgement, "verdict"),
         reason=text(judgement, "reason"),
-        estimate=_estimate(member(judgement, "estimate")),
+        estimate=estimate_shown(member(judgement, "estimate")),
     )
 
 
@@ -198,7 +201,7 @@ def _horizons(scored: Record, baseline: Record, *, metric: str | None) -> tuple[
     if metric is None:
         return ()
     ours, theirs = (
-        [_estimate(one) for one in members(side, "by_step") if one.get("metric") == metric]
+        [estimate_shown(one) for one in members(side, "by_step") if one.get("metric") == metric]
         for side in (scored, baseline)
     )
     others = {estimate.population: estimate for estimate in theirs}
@@ -213,7 +216,7 @@ def _coverage(scored: Record, groups: Record, *, metric: str | None) -> tuple[Es
     by_group = members(groups, "estimates") if "estimates" in groups else ()
     rest = by_group or members(scored, "by_series")
     return tuple(
-        _estimate(one)
+        estimate_shown(one)
         for one in (*members(scored, "estimates"), *rest)
         if one.get("metric") == metric
     )
@@ -225,7 +228,7 @@ def _groups(groups: Record) -> tuple[GroupShown, ...]:
         return ()
     by_group: dict[str, list[EstimateShown]] = {}
     for one in (*members(groups, "estimates"), *members(groups, "differences")):
-        estimate = _estimate(one)
+        estimate = estimate_shown(one)
         by_group.setdefault(estimate.population, []).append(estimate)
     return tuple(
         GroupShown(group=name, estimates=tuple(estimates)) for name, estimates in by_group.items()
@@ -234,9 +237,10 @@ def _groups(groups: Record) -> tuple[GroupShown, ...]:
 
 def _further(scored: Record, baseline: Record) -> tuple[EstimateShown, ...]:
     """Return all estimates over everything: the model's, then the baseline's."""
-    ours = [_estimate(one) for one in members(scored, "estimates")]
+    ours = [estimate_shown(one) for one in members(scored, "estimates")]
     theirs = [
-        _estimate({**one, "population": "baseline, all"}) for one in members(baseline, "estimates")
+        estimate_shown({**one, "population": "baseline, all"})
+        for one in members(baseline, "estimates")
     ]
     return (*ours, *theirs)
 

@@ -8,6 +8,8 @@ from governance.console.views.audit import AuditView, audit_view
 from governance.console.visit import Visit
 from governance.reports.audit_charts import charts_of
 from governance.reports.audit_pdf import document_of
+from governance.reports.rows_pdf import rows_document_of
+from governance.reports.rows_report import SIMULATED, RowsReport
 from governance.storage.ports import Reader
 
 
@@ -15,6 +17,9 @@ def report(visit: Visit) -> Response:
     """Show the report."""
     with visit.desk.reader() as reader:
         view = _view(visit, reader)
+    if isinstance(view.report, RowsReport):
+        pictures = {chart.name: visit.picture(chart) for chart in view.report.charts}
+        return visit.show("rows_audit.html", view=view, pictures=pictures, simulated=SIMULATED)
     charts = [(chart, visit.picture(chart)) for chart in charts_of(view.report)]
     return visit.show("audit.html", view=view, charts=charts)
 
@@ -23,8 +28,15 @@ def report_pdf(visit: Visit) -> Response:
     """Give the report as a document; the same bytes every time."""
     with visit.desk.reader() as reader:
         view = _view(visit, reader)
-    document = document_of(view.report, view.context)
+    document = document_of_view(view)
     return _download(document, "application/pdf", f"{view.evidence.id}.pdf")
+
+
+def document_of_view(view: AuditView) -> bytes:
+    """Return the document of either kind of report."""
+    if isinstance(view.report, RowsReport):
+        return rows_document_of(view.report, view.context)
+    return document_of(view.report, view.context)
 
 
 def record(visit: Visit) -> Response:

@@ -12,6 +12,7 @@ from governance.operations.inspect.log_before import LogBefore
 from governance.registry.records import ChangeRequest, Dataset, Evidence, Review, Signature
 from governance.reports.audit_report import AuditReport, Manifestation, OrderProof, ReportContext
 from governance.reports.evidence_reader import read_audit
+from governance.reports.rows_report import RowsReport, is_rows_report, read_rows_report
 from governance.storage.ports import Reader
 
 
@@ -20,7 +21,7 @@ class AuditView:
     """Everything that the page and the document show. `reviews` rest on this evidence."""
 
     evidence: Evidence
-    report: AuditReport
+    report: AuditReport | RowsReport
     context: ReportContext
     dataset: Dataset | None
     reviews: tuple[Review, ...]
@@ -51,18 +52,26 @@ def audit_view(
             opened_seq=evidence.opened_seq,
             of_log_before=before.holds(evidence.produced_us),
         ),
-        reproduce=f"vigil audit reproduce {evidence.id}",
+        reproduce=_reproduce(evidence, record),
         signatures=_manifestations(reader, evidence, reviews),
         limits=(*entry.limits, *entry.excluded) if entry else (),
     )
     return AuditView(
         evidence=evidence,
-        report=read_audit(record, model=evidence.model, version=evidence.version),
+        report=read_rows_report(record)
+        if is_rows_report(record)
+        else read_audit(record, model=evidence.model, version=evidence.version),
         context=context,
         dataset=reader.get(Dataset, evidence.dataset),
         reviews=reviews,
         record=record,
     )
+
+
+def _reproduce(evidence: Evidence, record: Json) -> str:
+    """Return the command; of an audit of rows the files have to be brought again."""
+    files = " --data FILE" if is_rows_report(record) else ""
+    return f"vigil audit reproduce {evidence.id}{files}"
 
 
 def _reviews(reader: Reader, evidence: Evidence) -> tuple[Review, ...]:
