@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from pathlib import Path
 from typing import Annotated
 
@@ -13,13 +14,14 @@ from governance.cli.options import (
     HomeOption,
     JsonOption,
     ServerOption,
+    ask_password,
     finish,
     say,
     show,
     target,
 )
 from governance.cli.protocols import app as protocols
-from governance.errors import EXIT_REFUSED, EXIT_TAMPERED, InvalidInput
+from governance.errors import EXIT_REFUSED, EXIT_TAMPERED, Conflict, InvalidInput
 
 app = typer.Typer(no_args_is_help=True, help="Statistical audits and their evidence.")
 app.add_typer(protocols, name="protocol")
@@ -122,6 +124,58 @@ def reproduce(
     show(found, as_json=as_json)
     if not found["identical"]:
         raise typer.Exit(EXIT_TAMPERED if found["same_software"] else EXIT_REFUSED)
+
+
+@app.command("sign")
+def sign(
+    evidence: Evidence,
+    output: Annotated[Path, typer.Option("-o", "--output", help="The sealed PDF to write.")],
+    home: HomeOption = DEFAULT_HOME,
+    server: ServerOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Sign evidence that you have read, and write its report as a sealed PDF.
+
+    Beside it stands the certificate to check the seal with, FILE.root.pem.
+
+    Example: vigil audit sign E-1 -o report.pdf
+    """
+    root = output.with_name(f"{output.name}.root.pem")
+    for path in (output, root):
+        if path.exists():
+            raise Conflict(f"{path} exists already", next_step="name another file")
+    params = {"evidence": evidence, "password": ask_password("Password, to sign as the reader")}
+    signed = perform(target(home, server), "audit.sign", params)
+    output.write_bytes(base64.b64decode(signed.pop("document")))
+    root.write_text(signed.pop("root"), encoding="ascii")
+    show(signed, as_json=as_json)
+
+
+@app.command("check-seal")
+def check_seal(
+    file: Annotated[Path, typer.Argument(help="The sealed PDF.", exists=True, dir_okay=False)],
+    root: Annotated[
+        Path, typer.Option(help="The certificate that you trust.", exists=True, dir_okay=False)
+    ],
+    as_json: JsonOption = False,
+) -> None:
+    """Check a sealed report, without a home or a server. Ends 3 where the seal does not hold.
+
+    Example: vigil audit check-seal report.pdf --root report.pdf.root.pem
+    """
+    from governance.adapters import pdf_seal
+
+    found = pdf_seal.check_seal(file.read_bytes(), root=root.read_bytes())
+    shown = {
+        "holds": found.holds,
+        "bytes_as_sealed": found.intact,
+        "certificate_trusted": found.trusted,
+        "nothing_added": found.whole,
+        "sealed_by": found.signer,
+    }
+    show(shown, as_json=as_json)
+    if not found.holds:
+        raise typer.Exit(EXIT_TAMPERED)
 
 
 def tables_of(data: list[str] | None) -> list[dict[str, str]]:

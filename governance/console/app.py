@@ -48,6 +48,8 @@ PAGES: Final[tuple[tuple[str, str, Page], ...]] = (
     ("/evidence/{evidence}", "GET", audits.report),
     ("/evidence/{evidence}/report.pdf", "GET", audits.report_pdf),
     ("/evidence/{evidence}/record.json", "GET", audits.record),
+    ("/evidence/{evidence}/signature", "POST", audits.sign),
+    ("/evidence/{evidence}/sealed/{report}.pdf", "GET", audits.sealed_pdf),
     ("/reviews/{review}", "GET", reviews.review),
     ("/reviews/{review}/decision", "POST", reviews.decide),
     ("/monitors/{run}", "GET", records.run),

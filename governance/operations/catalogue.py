@@ -17,7 +17,7 @@ from governance.operations.admin import (
     rotate_epoch,
     witnesses,
 )
-from governance.operations.audit import compare_evidence, run_table_audit, tables
+from governance.operations.audit import compare_evidence, run_table_audit, sign_report, tables
 from governance.operations.change import (
     add_dataset,
     change_request,
@@ -77,6 +77,7 @@ _ALL: Final[tuple[Operation[Any, Any], ...]] = (
     run_audit.RUN_AUDIT,
     run_table_audit.RUN_TABLE_AUDIT,
     compare_evidence.COMPARE_EVIDENCE,
+    sign_report.SIGN_REPORT,
     release_version.RELEASE_VERSION,
     release_version.ROLL_BACK,
     release_version.LIST_RELEASES,

@@ -160,6 +160,23 @@ class Evidence(Record):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SealedReport(Record):
+    """A report as it was signed and sealed; `digest` names the document's bytes in the blob store.
+
+    `signature` is the person's over the evidence; `certificate` is the SHA-256 of the seal's.
+    """
+
+    TABLE = "sealed_report"
+
+    evidence: str
+    evidence_digest: str
+    digest: str
+    signature: str
+    certificate: str
+    sealed_us: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Review(Record):
     """A human decision that is waited for, with an owner and a due time."""
 
@@ -376,4 +393,5 @@ RECORD_TYPES: tuple[type[Record], ...] = (
     TrailReview,
     Erasure,
     LegalHold,
+    SealedReport,
 )

@@ -31,6 +31,7 @@ from governance.registry.records import (
     Release,
     Review,
     RoleGrant,
+    SealedReport,
     ServiceClient,
     Signature,
     TrailReview,
@@ -242,6 +243,25 @@ class EvidenceRow(GovernedRow, table=True):
     opened_seq: int = Field(sa_type=BigInteger)
     produced_by: str
     produced_us: int = Field(sa_type=BigInteger)
+
+
+class SealedReportRow(GovernedRow, table=True):
+    """See `records.SealedReport`."""
+
+    __tablename__ = "sealed_report"
+    __table_args__ = (
+        _digest("evidence_digest"),
+        _digest("digest"),
+        _digest("certificate"),
+        Index(None, "evidence"),
+    )
+
+    evidence: str
+    evidence_digest: str
+    digest: str
+    signature: str
+    certificate: str
+    sealed_us: int = Field(sa_type=BigInteger)
 
 
 class ReviewRow(GovernedRow, table=True):
@@ -485,6 +505,7 @@ ROW_OF: Final[dict[type[Record], type[GovernedRow]]] = {
     TrailReview: TrailReviewRow,
     Erasure: ErasureRow,
     LegalHold: LegalHoldRow,
+    SealedReport: SealedReportRow,
 }
 
 

@@ -2,26 +2,82 @@
 
 from __future__ import annotations
 
-from starlette.responses import Response
+from starlette.responses import RedirectResponse, Response
 
-from governance.console.views.audit import AuditView, audit_view
+from change_control.scope import Scope
 from governance.console.visit import Visit
+from governance.errors import NotFound, Problem
+from governance.operations.audit.sign_report import SIGNERS
+from governance.operations.inspect.audit_view import AuditView, audit_view, document_of_view
+from governance.registry.records import SealedReport
 from governance.reports.audit_charts import charts_of
-from governance.reports.audit_pdf import document_of
-from governance.reports.rows_pdf import rows_document_of
 from governance.reports.rows_report import SIMULATED, RowsReport
 from governance.storage.ports import Reader
 
 
 def report(visit: Visit) -> Response:
     """Show the report."""
+    return _page(visit, problem=None, status=200)
+
+
+def sign(visit: Visit) -> Response:
+    """Sign the report as its reader, or show the page again with why it was refused."""
+    name = visit.path("evidence")
+    try:
+        visit.desk.perform(
+            visit.actor,
+            "audit.sign",
+            {
+                "evidence": name,
+                "password": visit.form.get("password", ""),
+                "record_digest": visit.form.get("record_digest", ""),
+            },
+        )
+    except Exception as error:
+        problem = Problem.of(error)
+        if problem is None or problem.status == 404:
+            raise
+        # A wrong password at signing does not end the session: it is told beside the form.
+        return _page(
+            visit, problem=problem, status=403 if problem.status == 401 else problem.status
+        )
+    return RedirectResponse(f"/evidence/{name}#signatures", status_code=303)
+
+
+def sealed_pdf(visit: Visit) -> Response:
+    """Give a sealed document: exactly the bytes that were sealed."""
+    with visit.desk.reader() as reader:
+        sealed = reader.require(SealedReport, visit.path("report"))
+        if sealed.evidence != visit.path("evidence"):
+            raise NotFound(
+                "this document is about other evidence", next_step="open the evidence's own page"
+            )
+        content = reader.blob(sealed.digest)
+    return _download(content, "application/pdf", f"{sealed.evidence}-{sealed.id}.pdf")
+
+
+def _page(visit: Visit, *, problem: Problem | None, status: int) -> Response:
     with visit.desk.reader() as reader:
         view = _view(visit, reader)
+    everywhere = Scope(organisation=visit.desk.organisation)
+    may_sign = (
+        bool(visit.actor.roles(everywhere) & SIGNERS)
+        and view.evidence.produced_by != visit.actor.person
+    )
     if isinstance(view.report, RowsReport):
-        pictures = {chart.name: visit.picture(chart) for chart in view.report.charts}
-        return visit.show("rows_audit.html", view=view, pictures=pictures, simulated=SIMULATED)
-    charts = [(chart, visit.picture(chart)) for chart in charts_of(view.report)]
-    return visit.show("audit.html", view=view, charts=charts)
+        template, charts = "rows_audit.html", view.report.charts
+    else:
+        template, charts = "audit.html", charts_of(view.report)
+    return visit.show(
+        template,
+        status=status,
+        view=view,
+        charts=[(chart, visit.picture(chart)) for chart in charts],
+        pictures={chart.name: visit.picture(chart) for chart in charts},
+        simulated=SIMULATED,
+        may_sign=may_sign,
+        problem=problem,
+    )
 
 
 def report_pdf(visit: Visit) -> Response:
@@ -30,13 +86,6 @@ def report_pdf(visit: Visit) -> Response:
         view = _view(visit, reader)
     document = document_of_view(view)
     return _download(document, "application/pdf", f"{view.evidence.id}.pdf")
-
-
-def document_of_view(view: AuditView) -> bytes:
-    """Return the document of either kind of report."""
-    if isinstance(view.report, RowsReport):
-        return rows_document_of(view.report, view.context)
-    return document_of(view.report, view.context)
 
 
 def record(visit: Visit) -> Response:

@@ -7,18 +7,32 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from audits.estimate import Json
-from governance.console.views.models import entry_shown
+from change_control.change.documents import DocumentKind, DocumentState
 from governance.operations.inspect.log_before import LogBefore
-from governance.registry.records import ChangeRequest, Dataset, Evidence, Review, Signature
+from governance.operations.rules import entry_of
+from governance.registry.records import (
+    ChangeRequest,
+    Dataset,
+    Document,
+    Evidence,
+    Review,
+    SealedReport,
+    Signature,
+)
+from governance.reports.audit_pdf import document_of
 from governance.reports.audit_report import AuditReport, Manifestation, OrderProof, ReportContext
 from governance.reports.evidence_reader import read_audit
+from governance.reports.rows_pdf import rows_document_of
 from governance.reports.rows_report import RowsReport, is_rows_report, read_rows_report
 from governance.storage.ports import Reader
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AuditView:
-    """Everything that the page and the document show. `reviews` rest on this evidence."""
+    """Everything that the page and the document show. `reviews` rest on this evidence.
+
+    `sealed` are the documents that were signed and sealed, in that order.
+    """
 
     evidence: Evidence
     report: AuditReport | RowsReport
@@ -26,6 +40,7 @@ class AuditView:
     dataset: Dataset | None
     reviews: tuple[Review, ...]
     record: Json
+    sealed: tuple[SealedReport, ...] = ()
 
 
 def audit_view(
@@ -35,7 +50,6 @@ def audit_view(
     evidence = reader.require(Evidence, name)
     record: Json = json.loads(reader.blob(evidence.digest))
     reviews = _reviews(reader, evidence)
-    entry = entry_shown(reader, evidence.model)
     context = ReportContext(
         organisation=organisation,
         deployment=deployment,
@@ -54,7 +68,7 @@ def audit_view(
         ),
         reproduce=_reproduce(evidence, record),
         signatures=_manifestations(reader, evidence, reviews),
-        limits=(*entry.limits, *entry.excluded) if entry else (),
+        limits=_limits(reader, evidence.model),
     )
     return AuditView(
         evidence=evidence,
@@ -65,7 +79,25 @@ def audit_view(
         dataset=reader.get(Dataset, evidence.dataset),
         reviews=reviews,
         record=record,
+        sealed=tuple(reader.find(SealedReport, evidence=evidence.id)),
     )
+
+
+def _limits(reader: Reader, model: str) -> tuple[str, ...]:
+    """Return what the entry in force, else the latest, says of limits and excluded uses."""
+    entries = reader.find(Document, model=model, kind=DocumentKind.ENTRY.value)
+    in_force = [one for one in entries if one.state == DocumentState.IN_FORCE.value]
+    if not entries:
+        return ()
+    entry = entry_of(reader, (in_force or entries)[-1])
+    return (*entry.limits, *entry.use.excluded_uses)
+
+
+def document_of_view(view: AuditView) -> bytes:
+    """Return the report of either kind as a document; the same bytes every time."""
+    if isinstance(view.report, RowsReport):
+        return rows_document_of(view.report, view.context)
+    return document_of(view.report, view.context)
 
 
 def _reproduce(evidence: Evidence, record: Json) -> str:
