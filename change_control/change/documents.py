@@ -31,6 +31,10 @@ class DocumentKind(StrEnum):
     DRIFT_PROTOCOL = "drift-protocol"
 
 
+GOVERNING: Final = (DocumentKind.ENTRY, DocumentKind.PLAN, DocumentKind.MONITORING)
+"""What every release rests on; an audit protocol is there where somebody asks its question."""
+
+
 class DocumentState(StrEnum):
     """What a document is good for."""
 

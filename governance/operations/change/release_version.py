@@ -7,7 +7,7 @@ from dataclasses import replace
 from pydantic import Field, SecretStr
 
 from change_control import lifecycle
-from change_control.change.documents import DocumentKind
+from change_control.change.documents import GOVERNING
 from change_control.change.request import ChangeState
 from change_control.lifecycle import SignatureMeaning
 from change_control.release.release import (
@@ -147,7 +147,7 @@ def _facts(
 
 
 def _documents_in_force(reader: Reader, model: str) -> bool:
-    return all(document_in_force(reader, kind=kind, model=model) for kind in DocumentKind)
+    return all(document_in_force(reader, kind=kind, model=model) for kind in GOVERNING)
 
 
 def _approved_change(reader: Reader, version: Version) -> ChangeRequest:

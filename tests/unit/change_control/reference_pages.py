@@ -10,6 +10,7 @@ import json
 import sys
 from typing import TYPE_CHECKING, Final
 
+from change_control.audit import protocol
 from change_control.change import plan
 from change_control.describe import markdown_page
 from change_control.watch import monitoring
@@ -28,6 +29,7 @@ def pages() -> dict[Path, str]:
         LIFECYCLES_PAGE: markdown_page(),
         FOLDER / "plan.schema.json": _json(plan.json_schema()),
         FOLDER / "monitoring.schema.json": _json(monitoring.json_schema()),
+        FOLDER / "audit.schema.json": _json(protocol.json_schema()),
     }
 
 

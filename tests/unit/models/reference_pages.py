@@ -1,7 +1,7 @@
-"""The generated page of `docs/reference/` that `models` owns.
+"""The generated pages of `docs/reference/` that `models` owns.
 
-`python -m tests.unit.models.reference_pages --write` writes it; without `--write` it names it if
-it differs.
+`python -m tests.unit.models.reference_pages --write` writes them; without `--write` it names those
+that differ.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import json
 import sys
 from typing import TYPE_CHECKING, Final
 
-from models import entry
+from models import dataset, entry
 from tests.support.project import ROOT
 
 if TYPE_CHECKING:
@@ -21,8 +21,10 @@ FOLDER: Final = ROOT / "docs/reference"
 
 def pages() -> dict[Path, str]:
     """Return every page with its content."""
-    schema = json.dumps(entry.json_schema(), indent=2, sort_keys=True) + "\n"
-    return {FOLDER / "entry.schema.json": schema}
+    return {
+        FOLDER / f"{name}.schema.json": json.dumps(schema, indent=2, sort_keys=True) + "\n"
+        for name, schema in (("entry", entry.json_schema()), ("dataset", dataset.json_schema()))
+    }
 
 
 def main(arguments: list[str]) -> int:
