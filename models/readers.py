@@ -6,17 +6,48 @@ bytes are.
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Final
 
+from audits.sources.sample import Sample
 from models.dataset import CSV, Manifest
 from models.errors import ReaderUnknown
 from models.table import Table, read_table
 
 Reader = Callable[[str, Manifest], Table]
 
-READERS: Final[Mapping[str, Reader]] = MappingProxyType({CSV: read_table})
+
+def _iwpc_warfarin(text: str, manifest: Manifest) -> Table:
+    """Read the consortium's table, with the dose of every published rule beside the recorded one.
+
+    Columns: key `patient`; numbers `stable_dose` and one a rule, mg a week; the attributes.
+    """
+    from models.dosing.loader import load_warfarin
+    from models.dosing.published import table
+
+    return _table(table(load_warfarin(io.StringIO(text))).sample(), manifest, label="stable_dose")
+
+
+def _table(sample: Sample, manifest: Manifest, *, label: str) -> Table:
+    """Return the columns of a reader's own sample under their names."""
+    numbers = dict(sample.numbers)
+    if sample.label is not None:
+        numbers[label] = sample.label
+    return Table(
+        rows=sample.n,
+        unit=manifest.unit,
+        keys={manifest.unit: sample.subject},
+        numbers=numbers,
+        categories=sample.categories,
+        times=sample.times,
+    )
+
+
+READERS: Final[Mapping[str, Reader]] = MappingProxyType(
+    {CSV: read_table, "iwpc-warfarin": _iwpc_warfarin}
+)
 
 
 def read(text: str, manifest: Manifest) -> Table:

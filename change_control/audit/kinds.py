@@ -51,7 +51,11 @@ class Method(Protocol):
 
 
 _ROOMS: Final[Mapping[AuditKind, str]] = {
+    AuditKind.TEMPORAL: "audits.temporal.audit",
+    AuditKind.DISCRIMINATION: "audits.performance.discrimination",
+    AuditKind.CALIBRATION: "audits.performance.calibration",
     AuditKind.FAIRNESS: "audits.fairness.audit",
+    AuditKind.DRIFT: "audits.drift.audit",
 }
 
 

@@ -138,7 +138,7 @@ def test_a_manifest_that_contradicts_itself_is_refused(old: str, new: str) -> No
 
 
 def test_a_manifest_without_columns_names_a_reader_that_knows_them() -> None:
-    head = MANIFEST.split("columns:")[0]
+    head = MANIFEST.split("columns:", maxsplit=1)[0]
     with pytest.raises(ManifestInvalid):
         parse_manifest(head)
     with pytest.raises(ReaderUnknown):
@@ -151,14 +151,10 @@ def test_a_stored_manifest_is_the_one_that_was_written() -> None:
 
 @given(st.text(max_size=200))
 def test_no_text_raises_anything_but_a_refusal(text: str) -> None:
-    try:
+    with pytest.raises(ContractRefused):
         read_table(text, manifest())
-    except ContractRefused as refused:
-        assert refused.faults
-    try:
+    with pytest.raises((ManifestInvalid, DocumentUnreadable)):
         parse_manifest(text)
-    except (ManifestInvalid, DocumentUnreadable) as refused:
-        assert refused.next_step
 
 
 @given(st.text(max_size=30))

@@ -18,8 +18,9 @@ from governance.errors import GovernanceError
 from governance.ledger.core.note import COSIGNATURE_V1, VerifierKey
 from governance.operations.actor import Actor
 from governance.operations.catalogue import OPERATIONS
-from governance.registry.records import RECORD_TYPES
+from governance.registry.records import RECORD_TYPES, Document
 from governance.storage.unit import SqlUnit
+from tests.support.rows_audit import MANIFEST, prepare, rows, rows_asked
 from tests.support.small_deployment import (
     ADMINISTRATOR,
     CLIENT,
@@ -208,6 +209,22 @@ def trail_review(home: Small) -> Params:
     }
 
 
+def rows_audit(home: Small) -> Params:
+    """A protocol is in force and its table is registered."""
+    with home.deployment.reader() as reader:
+        there = reader.find(Document, kind="discrimination-protocol", state="in_force")
+    return rows_asked() if there else prepare(home)
+
+
+def audited(home: Small) -> Params:
+    evidence = home.perform("mo", "audit.run_table", **rows_audit(home))
+    return {
+        "evidence": evidence["evidence"],
+        "record_digest": evidence["digest"],
+        "password": password_of("rea"),
+    }
+
+
 def unreviewed(home: Small) -> Params:
     """Nobody reviewed the trail for longer than the configuration allows."""
     late(home)
@@ -288,6 +305,16 @@ CASES: dict[str, Case] = {
         },
     ),
     "audit.run": Case(who="mo", params=given(version=VERSION), stale=but(version="forecasting/9")),
+    "data.add_table": Case(
+        who="cas", params=given(manifest=MANIFEST, text=rows()),
+        stale=again("cas", "data.add_table"),
+    ),
+    "audit.run_table": Case(
+        who="mo", params=rows_audit, stale=but(ref="forecasting/9"),
+    ),
+    "audit.sign": Case(
+        who="rea", params=audited, stale=but(record_digest="0" * 64),
+    ),
     "release.open": Case(who="mo", params=release, stale=retire),
     "release.roll_back": Case(
         who="sam", params=given(release="REL-1", password=password_of("sam")),
