@@ -101,11 +101,13 @@ def rows_data(rows: Sequence[Sequence[Json]]) -> list[Json]:
     return [list(row) for row in rows]
 
 
-def criteria_data(criteria: Sequence[CriterionShown]) -> dict[str, Json]:
-    """Return the criteria as the templates set them."""
+def criteria_data(
+    criteria: Sequence[CriterionShown], *, everything: str = "all series"
+) -> dict[str, Json]:
+    """Return the criteria as the templates set them; `everything` is the word for all."""
     rows: list[list[Json]] = [
         [
-            f"{shown.title} ({_population(shown.population)})",
+            f"{shown.title} ({everything if shown.population == 'all' else shown.population})",
             shown.estimate_text,
             shown.floor_text,
             shown.reading_text,

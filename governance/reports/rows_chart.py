@@ -62,7 +62,7 @@ def charts_of_table(
             caption=text(chart, "caption"),
             alt=text(chart, "alt"),
             spec=with_theme(spec_of(chart, values[at : at + size])),
-            columns=columns,
+            columns=tuple(map(wording.metric_words, columns)),
             rows=table_of(shown[at : at + size]),
         )
         for at in starts
@@ -172,7 +172,7 @@ def _intervals(chart: Record, values: list[Spec]) -> Spec:
         "scale": {"domain": names},
     }
     offset: Spec = {"yOffset": {"field": "group"}} if _groups(values) else {}
-    axis = {"title": text(chart, "y"), "tickCount": 6, "grid": True}
+    axis = {"title": wording.metric_words(text(chart, "y")), "tickCount": 6, "grid": True}
     number = {"type": "quantitative", "axis": axis, "scale": {"zero": False, "nice": True}}
     layers: list[Spec] = _rules(chart, along="x")
     if any("low" in value for value in values):
@@ -217,7 +217,7 @@ def _bars(chart: Record, values: list[Spec]) -> Spec:
         "sort": names,
         "axis": {"title": None, "minExtent": _LABEL, "maxExtent": _LABEL, "labelLimit": _LABEL - 6},
     }
-    axis = {"title": text(chart, "y"), "tickCount": 6, "grid": True}
+    axis = {"title": wording.metric_words(text(chart, "y")), "tickCount": 6, "grid": True}
     offset: Spec = {"yOffset": {"field": "group"}} if _groups(values) else {}
     return {
         "data": {"values": values},
@@ -242,7 +242,7 @@ def _curve(chart: Record, values: list[Spec]) -> Spec:
     x = {
         "field": "x",
         "type": "quantitative",
-        "axis": {"title": text(chart, "x"), "tickCount": 6},
+        "axis": {"title": wording.metric_words(text(chart, "x")), "tickCount": 6},
         "scale": {"zero": False},
     }
     return _lines(chart, values, x=x, diagonal=chart.get("diagonal") is True)
@@ -254,7 +254,11 @@ def _series(chart: Record, values: list[Spec]) -> Spec:
         "field": "x",
         "type": "ordinal",
         "sort": names,
-        "axis": {"title": text(chart, "x"), "labelAngle": 0, "labelOverlap": True},
+        "axis": {
+            "title": wording.metric_words(text(chart, "x")),
+            "labelAngle": 0,
+            "labelOverlap": True,
+        },
     }
     return _lines(chart, values, x=x, diagonal=False, points=True)
 
@@ -262,7 +266,7 @@ def _series(chart: Record, values: list[Spec]) -> Spec:
 def _lines(
     chart: Record, values: list[Spec], *, x: Spec, diagonal: bool, points: bool = False
 ) -> Spec:
-    axis = {"title": text(chart, "y"), "tickCount": 6, "grid": True}
+    axis = {"title": wording.metric_words(text(chart, "y")), "tickCount": 6, "grid": True}
     number = {"type": "quantitative", "axis": axis, "scale": {"zero": False}}
     layers: list[Spec] = []
     if diagonal:

@@ -58,7 +58,7 @@ def rows_document_data(report: RowsReport, context: ReportContext) -> dict[str, 
         "headline": report.headline,
         "about": facts_data(_about(report, context)),
         "question": report.question,
-        "criteria": criteria_data(report.criteria),
+        "criteria": criteria_data(report.criteria, everything="all rows"),
         "sections": [_section(one) for one in report.sections],
         "missing": list(report.missing),
         "limits": [*report.limits, *context.limits],
@@ -127,6 +127,7 @@ def _table(table: TableShown) -> dict[str, Json]:
         "caption": table.caption,
         "columns": list(table.columns),
         "rows": rows_data([list(row) for row in table.rows]),
+        "narrow": list(table.numeric),
     }
 
 

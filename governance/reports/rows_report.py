@@ -7,6 +7,7 @@ name, never shown with a gap.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Final
 
@@ -27,6 +28,7 @@ from governance.reports.evidence_reader import (
 from governance.reports.rows_chart import charts_of_table
 
 SCHEMA: Final = "audit-report/1"
+_IDENTIFIER: Final = re.compile(r"[a-z][a-z0-9]*(?:_[a-z0-9]+)+(?:@[0-9.]+)?")
 SIMULATED: Final = "SIMULATED DATA: nothing here is clinical performance"
 
 
@@ -173,7 +175,7 @@ def _table(record: Record) -> TableShown:
     return TableShown(
         id=text(record, "id"),
         caption=text(record, "caption"),
-        columns=columns,
+        columns=tuple(map(wording.metric_words, columns)),
         rows=tuple(tuple(_cell(cell) for cell in row) for row in rows),
         numeric=tuple(
             all(row[at] is None or wording.decimal_of(_number(row[at])) is not None for row in rows)
@@ -201,7 +203,9 @@ def _cell(cell: Json) -> str:
     if isinstance(cell, int):
         return wording.number_text(cell, places=0)
     if isinstance(cell, str):
-        return wording.number_text(cell) if wording.decimal_of(cell) is not None else cell
+        if wording.decimal_of(cell) is not None:
+            return wording.number_text(cell)
+        return wording.metric_words(cell) if _IDENTIFIER.fullmatch(cell) else cell
     raise unreadable("cell", "a text, a count or nothing")
 
 

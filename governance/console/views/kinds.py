@@ -32,6 +32,8 @@ KINDS: Final = {
     "change.submitted": "A change request was submitted; what differs was computed.",
     "attempt.opened": "An evaluation began, and was counted against its budget before it ran.",
     "audit.completed": "A statistical audit gave its evidence.",
+    "evidence.signed": "A person signed evidence as its reader.",
+    "report.sealed": "A signed report was sealed and kept.",
     "change.evaluated": "An evaluation ended with a verdict.",
     "review.opened": "A decision was asked of somebody.",
     "review.signed": "A first person signed; the decision waits for a second.",

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 from audits.estimate import Json
 from change_control.change.documents import DocumentKind, DocumentState
+from governance.ledger.core import canonical
 from governance.operations.inspect.log_before import LogBefore
-from governance.operations.rules import entry_of
 from governance.registry.records import (
     ChangeRequest,
     Dataset,
@@ -89,8 +89,14 @@ def _limits(reader: Reader, model: str) -> tuple[str, ...]:
     in_force = [one for one in entries if one.state == DocumentState.IN_FORCE.value]
     if not entries:
         return ()
-    entry = entry_of(reader, (in_force or entries)[-1])
-    return (*entry.limits, *entry.use.excluded_uses)
+    match canonical.loads(reader.blob((in_force or entries)[-1].digest)):
+        case {"limits": [*limits], "intended_use": {"excluded_uses": [*excluded]}}:
+            return tuple(map(str, (*limits, *excluded)))
+        case {"limits": [*limits], "context_of_use": {"excluded_uses": [*excluded]}}:
+            return tuple(map(str, (*limits, *excluded)))
+        case {"limits": [*limits]}:
+            return tuple(map(str, limits))
+    return ()
 
 
 def document_of_view(view: AuditView) -> bytes:
