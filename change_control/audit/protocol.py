@@ -9,12 +9,13 @@ checks it, so that an unknown member is refused here and not at midnight.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from decimal import Decimal
 from enum import StrEnum
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, StringConstraints, field_validator, model_validator
 
-from audits.criteria import Criterion
+from audits.criteria import Criterion, Pairing, Reading
 from audits.errors import AuditError
 from audits.estimate import Json
 from change_control.audit.kinds import AuditKind, check_method
@@ -23,8 +24,8 @@ from change_control.change.plan_protocol import Seed
 from change_control.errors import AuditProtocolInvalid
 from change_control.reading import Fault, read_record, read_text
 from models.documents import part_record, value_record
-from models.tasks import PerformanceFloor
-from models.values import DocumentPart, Name, Slug, Text, unique
+from models.tasks import Direction
+from models.values import Count, DocumentPart, Name, Number, Slug, Text, unique
 
 
 class SampleRole(StrEnum):
@@ -51,6 +52,10 @@ class Columns(DocumentPart):
     times: tuple[Name, ...] = ()
 
 
+Metric = Annotated[
+    str, StringConstraints(strict=True, pattern=r"^[a-z][a-z0-9_]{0,63}(?:@[0-9.]{1,12})?$")
+]
+"""A metric as estimates name it: "auroc", "sensitivity@0.5"."""
 Population = Annotated[
     str,
     StringConstraints(strict=True, pattern=r"^[A-Za-z0-9(][A-Za-z0-9 .,:%+/()_=&<>\[\]-]{0,199}$"),
@@ -58,10 +63,51 @@ Population = Annotated[
 """A population, a pair or a ratio as estimates name it: "race=Black minus race=White"."""
 
 
-class AuditCriterion(PerformanceFloor):
-    """A criterion about an estimate of the audit, in the population's own spelling."""
+class AuditCriterion(DocumentPart):
+    """A criterion about one estimate of the audit; see `audits.criteria` for how it is read."""
 
+    id: Slug
+    metric: Metric
     population: Population = "all"
+    direction: Direction
+    floor: Number | None = None
+    low: Number | None = None
+    high: Number | None = None
+    reading: Reading
+    baseline: Number | None = None
+    margin: Number | None = None
+    comparator: Name | None = None
+    """Of the readings `superior` and `non_inferior`: what the gap is to."""
+    pairing: Pairing | None = None
+    minimum_n: Count
+    """Fewer independent units than this are the verdict insufficient."""
+    minimum_events: Count | None = None
+    maximum_width: Number | None = None
+    why: Text
+
+    def as_criterion(self) -> Criterion:
+        """Return what an audit judges an estimate by; CriterionMalformed where it contradicts."""
+        return Criterion(
+            id=self.id,
+            metric=self.metric,
+            population=self.population,
+            direction=self.direction.value,
+            floor=_float(self.floor),
+            low=_float(self.low),
+            high=_float(self.high),
+            reading=self.reading,
+            baseline=_float(self.baseline),
+            margin=_float(self.margin),
+            comparator=self.comparator,
+            pairing=self.pairing,
+            minimum_n=self.minimum_n,
+            minimum_events=self.minimum_events,
+            maximum_width=_float(self.maximum_width),
+        )
+
+
+def _float(number: Decimal | None) -> float | None:
+    return None if number is None else float(number)
 
 
 class AuditProtocol(DocumentPart):
@@ -151,10 +197,11 @@ def _faults(protocol: AuditProtocol) -> Iterable[Fault]:
         check_method(protocol.kind, protocol.method_record())
     except AuditError as error:
         yield "protocol", str(error)
-    try:
-        criteria(protocol)
-    except AuditError as error:
-        yield "criteria", str(error)
+    for at, criterion in enumerate(protocol.criteria):
+        try:
+            criterion.as_criterion()
+        except AuditError as error:
+            yield f"criteria.{at}", str(error)
 
 
 def json_schema() -> dict[str, object]:
