@@ -5,17 +5,19 @@ Definition: site i has y_i with known variance v_i around its own theta_i, and t
 Formula: Q = sum w (y - mu_F)^2, w = 1/v. DerSimonian-Laird: tau^2 = max(0, (Q - (k - 1)) / (sum w -
     sum w^2 / sum w)). Paule-Mandel: the tau^2 at which sum (y - mu)^2/(v + tau^2) = k - 1.
     I^2 = max(0, (Q - (k - 1))/Q). Mean: weights 1/(v + tau^2); Hartung-Knapp-Sidik-Jonkman
-    variance, never below the plain one, t with k - 1 degrees. New site: mu -/+ t(k - 2)
-    sqrt(tau^2 + se^2). Shrunken: B_i = (k - 3)/(k - 1) v_i/(v_i + tau^2), theta_i = (1 - B_i) y_i +
-    B_i mu, s_i^2 = v_i (1 - (k - 1)/k B_i) + 2/(k - 3) B_i^2 r_i (y_i - mu)^2, r_i = (vm + tau^2)/
-    (v_i + tau^2), vm the mean variance, tau^2 by Paule-Mandel.
+    variance, never below the plain one, t with k - 1 degrees. New site: quantiles of the mixture,
+    over the tau^2 at which Q(tau^2) is each of 100 chi-square quantiles (k - 1), of t(k - 1) around
+    mu(tau^2) with scale sqrt(tau^2 + se^2(tau^2)).
+    Shrunken: B_i = (k - 3)/(k - 1) v_i/(v_i + tau^2), theta_i = (1 - B_i) y_i + B_i mu,
+    s_i^2 = v_i (1 - (k - 1)/k B_i) + 2/(k - 3) B_i^2 r_i (y_i - mu)^2, r_i = (vm + tau^2)/(v_i +
+    tau^2), vm the mean variance, tau^2 by Paule-Mandel.
 Source: DerSimonian and Laird (1986), Controlled Clinical Trials 7, 177-188; Paule and Mandel
     (1982), Journal of Research of the National Bureau of Standards 87, 377-385; Hartung and Knapp
     (2001), Statistics in Medicine 20, 3875-3889, with the floor of Roever, Knapp and Friede (2015),
     BMC Medical Research Methodology 15, 99; Higgins and Thompson (2002), Statistics in Medicine 21,
-    1539-1558; Higgins, Thompson and Spiegelhalter (2009), Journal of the Royal Statistical Society
-    A 172, 137-159 (new site); Morris (1983), Journal of the American Statistical Association 78,
-    47-55 (shrinkage).
+    1539-1558; Viechtbauer (2007), Statistics in Medicine 26, 37-52 (Q profile), and Nagashima, Noma
+    and Furukawa (2019), Statistical Methods in Medical Research 28, 1689-1702 (new site); Morris
+    (1983), Journal of the American Statistical Association 78, 47-55 (shrinkage).
 Assumptions: sites are independent, their variances known, theta normal; on the logit scale for
     shares and areas.
 Failure modes: with few sites tau^2 is a guess: fewer than two give no mean, three no new site, four
@@ -45,10 +47,13 @@ Heterogeneity: TypeAlias = Literal["DL", "PM"]
 SITES_FOR_MEAN: Final = 2
 SITES_FOR_NEW: Final = 3
 SITES_TO_SHRINK: Final = 4
+DRAWS: Final = 100
+"""Points of the confidence distribution of tau^2."""
 POOLED: Final = {
     "DL": "random effects, DerSimonian-Laird, Hartung-Knapp with floor, v1",
     "PM": "random effects, Paule-Mandel, Hartung-Knapp with floor, v1",
 }
+NEW_SITE: Final = "prediction interval over the confidence distribution of tau2, v1"
 SHRUNKEN: Final = "empirical Bayes, Morris, Paule-Mandel, v1"
 
 
@@ -137,16 +142,18 @@ def pool(
             first, population="new site", have=k, need=SITES_FOR_NEW, level=level, method=named
         )
     else:
-        wide = math.hypot(found.se, math.sqrt(found.tau2))
-        new = _estimate(
-            first,
+        low, high = new_site(y, v, level=level)
+        new = Estimate(
+            metric=first.metric,
             population="new site",
-            middle=found.mean,
-            reach=float(stdtrit(k - 2, (1 + level) / 2)) * wide,
-            n=k,
+            value=_back(found.mean, scale),
+            low=_back(low, scale),
+            high=_back(high, scale),
             level=level,
-            method="prediction interval, " + named,
-            scale=scale,
+            n=k,
+            unit="site",
+            method=NEW_SITE,
+            source="sample",
         )
     return Pooled(
         mean=mean,
@@ -157,6 +164,35 @@ def pool(
         sites=k,
         left_out=tuple(one.population for one in estimates if one not in used),
     )
+
+
+def new_site(y: Floats, v: Floats, *, level: float) -> tuple[float, float]:
+    """Return the prediction limits of a new site's effect, from effects `y` (k >= 3) and `v` (k).
+
+    Plugging in one tau^2 covered 85 % instead of 95 % in simulation, because tau^2 is often found
+    to be zero when it is not. Here it is spread over what the generalised Q leaves open.
+    """
+    import numpy as np
+    from scipy.special import chdtri, stdtr
+
+    if y.size < SITES_FOR_NEW:
+        raise _refused(f"{y.size} sites say nothing about a new one; {SITES_FOR_NEW} are needed")
+    df = y.size - 1
+    tau2 = _tau2_at(y, v, chdtri(df, (np.arange(DRAWS) + 0.5) / DRAWS))
+    spread, mean = _profile(y, v, tau2)
+    total = (1 / (v + tau2[:, None])).sum(axis=1)
+    scale = np.sqrt(tau2 + np.maximum(1.0, spread / df) / total)
+
+    def limit(tail: float) -> float:
+        low, high = float((mean - 1e3 * scale).min()), float((mean + 1e3 * scale).max())
+        for _ in range(100):
+            at = (low + high) / 2
+            below = float(stdtr(df, (at - mean) / scale).mean())
+            low, high = (at, high) if below < tail else (low, at)
+        return (low + high) / 2
+
+    low = limit((1 - level) / 2)
+    return low, max(low, limit((1 + level) / 2))
 
 
 def shrink(y: Floats, v: Floats) -> tuple[Floats, Floats, Floats]:
@@ -251,9 +287,17 @@ def effects(
 
 
 def _dispersion(y: Floats, v: Floats, tau2: float) -> tuple[float, float]:
-    weight = 1 / (v + tau2)
-    mean = float(weight @ y / weight.sum())
-    return float(weight @ (y - mean) ** 2), mean
+    import numpy as np
+
+    q, mean = _profile(y, v, np.array([tau2]))
+    return float(q[0]), float(mean[0])
+
+
+def _profile(y: Floats, v: Floats, tau2: Floats) -> tuple[Floats, Floats]:
+    """Return the generalised Q and the mean (m) at each of `tau2` (m)."""
+    weight = 1 / (v + tau2[:, None])
+    mean = (weight * y).sum(axis=1) / weight.sum(axis=1)
+    return (weight * (y - mean[:, None]) ** 2).sum(axis=1), mean
 
 
 def _dersimonian_laird(q: float, v: Floats) -> float:
@@ -263,17 +307,27 @@ def _dersimonian_laird(q: float, v: Floats) -> float:
 
 
 def _paule_mandel(y: Floats, v: Floats) -> float:
-    """Find tau^2 by bisection: the generalised Q falls steadily in it."""
-    target = y.size - 1
-    if _dispersion(y, v, 0.0)[0] <= target:
-        return 0.0
-    low, high = 0.0, float(v.max()) + 1e-300
-    while _dispersion(y, v, high)[0] > target:
-        high *= 2
-    for _ in range(200):
+    import numpy as np
+
+    return float(_tau2_at(y, v, np.array([y.size - 1.0]))[0])
+
+
+def _tau2_at(y: Floats, v: Floats, targets: Floats) -> Floats:
+    """Return the tau^2 (m) at which the generalised Q is each of `targets` (m), by bisection.
+
+    Q falls steadily in tau^2; where it starts below the target, tau^2 is zero.
+    """
+    import numpy as np
+
+    zero = _profile(y, v, np.zeros_like(targets))[0] <= targets
+    low, high = np.zeros_like(targets), np.full_like(targets, float(v.max()))
+    while (short := ~zero & (_profile(y, v, high)[0] > targets)).any():
+        high = np.where(short, high * 2, high)
+    for _ in range(100):
         middle = (low + high) / 2
-        low, high = (middle, high) if _dispersion(y, v, middle)[0] > target else (low, middle)
-    return (low + high) / 2
+        above = _profile(y, v, middle)[0] > targets
+        low, high = np.where(above, middle, low), np.where(above, high, middle)
+    return np.where(zero, 0.0, (low + high) / 2)
 
 
 def _onto(x: float | None, scale: Scale) -> float | None:
