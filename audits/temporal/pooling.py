@@ -185,7 +185,7 @@ def new_site(y: Floats, v: Floats, *, level: float) -> tuple[float, float]:
 
     def limit(tail: float) -> float:
         low, high = float((mean - 1e3 * scale).min()), float((mean + 1e3 * scale).max())
-        for _ in range(100):
+        for _ in range(60):
             at = (low + high) / 2
             below = float(stdtr(df, (at - mean) / scale).mean())
             low, high = (at, high) if below < tail else (low, at)
@@ -323,7 +323,7 @@ def _tau2_at(y: Floats, v: Floats, targets: Floats) -> Floats:
     low, high = np.zeros_like(targets), np.full_like(targets, float(v.max()))
     while (short := ~zero & (_profile(y, v, high)[0] > targets)).any():
         high = np.where(short, high * 2, high)
-    for _ in range(100):
+    for _ in range(60):
         middle = (low + high) / 2
         above = _profile(y, v, middle)[0] > targets
         low, high = np.where(above, middle, low), np.where(above, high, middle)

@@ -209,18 +209,18 @@ def coverage(runs: int, *, sites: int, tau2: float, seed: int) -> tuple[float, f
 
 
 def test_intervals_over_sites_cover_their_level_less_two_points() -> None:
-    # 600 runs: the bound of 93 % less three standard errors (2.7 points).
+    # 150 runs: the bound of 93 % less three standard errors (6.2 points).
     for sites, tau2 in ((6, 0.1), (12, 0.0)):
-        mean, new, drawn = coverage(600, sites=sites, tau2=tau2, seed=sites)
-        assert min(mean, drawn) >= 0.903, (sites, tau2, mean, drawn)
-        assert new >= 0.903, (sites, tau2, new)
+        mean, new, drawn = coverage(150, sites=sites, tau2=tau2, seed=sites)
+        assert min(mean, drawn) >= 0.868, (sites, tau2, mean, drawn)
+        assert new >= 0.868, (sites, tau2, new)
 
 
 @pytest.mark.campaign
 @pytest.mark.parametrize("sites", [5, 8, 15])
 @pytest.mark.parametrize("tau2", [0.0, 0.05, 0.3])
 def test_intervals_over_sites_cover_in_a_long_simulation(sites: int, tau2: float) -> None:
-    mean, new, drawn = coverage(5_000, sites=sites, tau2=tau2, seed=sites)
+    mean, new, drawn = coverage(2_000, sites=sites, tau2=tau2, seed=sites)
     assert mean >= 0.93
     assert drawn >= 0.93
     assert new >= 0.93
