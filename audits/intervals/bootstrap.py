@@ -32,8 +32,9 @@ Assumptions: units are independent; the statistic is smooth in the weights (a me
 Failure modes: [1, 1] and zero events resample to themselves: replicates that do not differ give no
     interval, use the score or exact limits. A replicate in which the statistic is undefined counts
     against both limits; where a limit falls among such replicates there is no interval (P8). Below
-    MINIMUM_UNITS units resampling is not trusted. Different numbers for one subject at two sites
-    are two subjects.
+    MINIMUM_UNITS units, or MINIMUM_EVENTS units with the rarer outcome, resampling is not trusted:
+    a percentile interval of a share by subject covered 84 to 92 % there at 95 %. Different numbers
+    for one subject at two sites are two subjects.
 Cost: cells: replicates x cells binomial draws (about 10 ms for 96 cells, 1,000 replicates).
     Subjects: about 5 ns a weight.
 """
@@ -70,6 +71,8 @@ BCA: Final = "bootstrap BCa interval, v1"
 MINIMUM_TAIL: Final = 5
 """Replicates that must lie beyond each limit; fewer, and the limit is one draw's luck."""
 MINIMUM_UNITS: Final = 10
+MINIMUM_EVENTS: Final = 10
+"""Units with the rarer outcome below which resampling reaches too short on one side."""
 
 
 class Word(Protocol):
@@ -205,20 +208,22 @@ def bootstrap_interval(
     level: float,
     point: float,
     units: int | None = None,
+    events: int | None = None,
     influence: Floats | None = None,
 ) -> BootstrapInterval:
     """Return the limits that replicates `values` (R) set around `point`.
 
     NaN is a replicate in which the statistic is undefined. `units` counts the independent units and
-    widens the tails accordingly; `influence` (units), the jackknife differences mean - value
-    without the unit, asks for BCa. Raises IntervalMalformed where R is too small for the level.
+    widens the tails accordingly; `events` counts the units (subjects) with the rarer outcome;
+    `influence` (units), the jackknife differences mean - value without the unit, asks for BCa.
+    Raises IntervalMalformed where R is too small for the level.
     """
     import numpy as np
 
     check_level(level)
     check_replicates(values.size, level=level)
     method = PERCENTILE if influence is None else BCA
-    note = _why_none(values, point=point, units=units)
+    note = _why_none(values, point=point, units=units, events=events)
     if note:
         return BootstrapInterval(low=None, high=None, method=method, note=note)
     z = -normal_quantile((1 - level) / 2)
@@ -250,13 +255,15 @@ def _at(values: Floats, tail: float) -> float:
     return float(np.sort(np.where(np.isnan(values), -np.inf, values))[rank - 1])
 
 
-def _why_none(values: Floats, *, point: float, units: int | None) -> str:
+def _why_none(values: Floats, *, point: float, units: int | None, events: int | None) -> str:
     import numpy as np
 
     if not math.isfinite(point):
         return "the statistic is undefined"
     if units is not None and units < MINIMUM_UNITS:
         return f"{units} independent units are fewer than the {MINIMUM_UNITS} that resampling needs"
+    if events is not None and events < MINIMUM_EVENTS:
+        return f"{events} units with an event are fewer than {MINIMUM_EVENTS}"
     known = values[~np.isnan(values)]
     if known.size == 0:
         return "undefined in every resample"

@@ -31,7 +31,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from audits.errors import IntervalMalformed
-from audits.intervals.bootstrap import MINIMUM_UNITS, check_replicates, normal_cdf
+from audits.intervals.bootstrap import MINIMUM_EVENTS, MINIMUM_UNITS, check_replicates, normal_cdf
 from audits.intervals.proportion import check_level
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ if TYPE_CHECKING:
 MAX_T: Final = "bootstrap max-t limits, v1"
 SIDAK: Final = "limits at the Šidák level, v1"
 NONE: Final = "no limits, v1"
-FEW_EVENTS_OF_GAP: Final = 10
+FEW_EVENTS_OF_GAP: Final = MINIMUM_EVENTS
 """Events, or non-events, below which a side of a gap is too skewed for max-t."""
 
 Fallback: TypeAlias = Callable[[int, float], "tuple[float, float] | None"]

@@ -14,6 +14,7 @@ from audits.errors import IntervalMalformed
 from audits.intervals import bootstrap
 from audits.intervals.bootstrap import (
     BCA,
+    MINIMUM_EVENTS,
     MINIMUM_UNITS,
     PERCENTILE,
     THRESHOLDS,
@@ -177,6 +178,16 @@ def test_where_resampling_says_nothing_there_is_no_interval(
     found = bootstrap_interval(values, level=0.95, point=point, units=units)
     assert (found.low, found.high) == (None, None)
     assert why in found.note
+
+
+@pytest.mark.requirement("P8")
+def test_few_events_give_no_interval_and_enough_do() -> None:
+    values = np.arange(500.0)
+    few = bootstrap_interval(values, level=0.95, point=250.0, events=MINIMUM_EVENTS - 1)
+    assert few.low is None
+    assert "9 units with an event" in few.note
+    enough = bootstrap_interval(values, level=0.95, point=250.0, events=MINIMUM_EVENTS)
+    assert enough.low is not None
 
 
 def test_too_few_replicates_for_the_level_are_refused() -> None:
