@@ -9,6 +9,7 @@ request -> guard (headers, counting, last resort)
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -174,9 +175,13 @@ async def _running(context: Context) -> AsyncIterator[None]:
         asyncio.create_task(_check_artifacts(context.state.artifacts)),
         asyncio.create_task(_check_silence(context.deployment)),
     ]
+    # What a start builds lives as long as the server. Otherwise the collector walks all of it
+    # whenever answers in flight have filled its younger generations.
+    gc.freeze()
     try:
         yield
     finally:
+        gc.unfreeze()
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)

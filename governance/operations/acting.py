@@ -8,7 +8,6 @@ the person may do in the very transaction that writes; no operation can forget t
 from __future__ import annotations
 
 from collections.abc import Callable
-from concurrent.futures import Future
 from dataclasses import replace
 from typing import TypeVar
 
@@ -20,6 +19,7 @@ from governance.operations.actor import Actor
 from governance.registry.records import Person, RoleGrant
 from governance.storage import private
 from governance.storage.ports import CommittedAnswer, Pen, PendingAnswer, Reader, Unit
+from governance.storage.promise import Promise
 
 T = TypeVar("T")
 
@@ -50,7 +50,7 @@ class ActingPen:
 
         return self._pen.commit(checked)
 
-    def answer(self, pending: PendingAnswer) -> Future[CommittedAnswer]:
+    def answer(self, pending: PendingAnswer) -> Promise[CommittedAnswer]:
         """Queue an answer: that is a calling system's, and needs no person."""
         return self._pen.answer(pending)
 

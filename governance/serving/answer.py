@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Final
 
 from audits.estimate import Json
@@ -25,6 +25,7 @@ from governance.serving.codec import Codec
 from governance.serving.snapshot import GovernedModel, Snapshot
 from governance.serving.state import ServingState
 from governance.storage.ports import Body, CommittedAnswer, Pen, PendingAnswer, Reader
+from governance.storage.promise import Promise
 from models.predictor import Predictor, RowAnswer
 
 BODY_BYTES_MAX: Final = 3_000_000
@@ -70,7 +71,7 @@ class Answers:
         self._pen = pen
         self._keys = keys
 
-    def submit(self, ask: Ask, codec: Codec, *, now_us: int) -> Future[CommittedAnswer]:
+    def submit(self, ask: Ask, codec: Codec, *, now_us: int) -> Promise[CommittedAnswer]:
         """Decide, answer and queue; the future ends when the entry is durable and signed."""
         return self._pen.answer(self._prepare(ask, codec, now_us=now_us))
 
@@ -228,13 +229,12 @@ def _pending(
     status: int,
     idempotency: tuple[str, str, str] | None,
 ) -> PendingAnswer:
-    """Return the answer or refusal with the way back to the decision, should standing move."""
+    """Return the answer or refusal with the way back to the decision, should standing move.
 
-    def redecide(reader: Reader, epoch: int, now_us: int) -> PendingAnswer:
-        assert again is not None
-        return again(case, pending, reader, epoch, now_us)
-
-    pending = PendingAnswer(
+    The way leads to what was prepared, not to itself: a ring of references would keep every answer
+    and its body in memory until the collector comes by.
+    """
+    prepared = PendingAnswer(
         kind=kind,
         facts=facts,
         body=body,
@@ -242,10 +242,10 @@ def _pending(
         status=status,
         epoch=case.epoch,
         until_us=case.until_us,
-        redecide=None if again is None else redecide,
+        redecide=None,
         idempotency=idempotency,
     )
-    return pending
+    return prepared if again is None else replace(prepared, redecide=partial(again, case, prepared))
 
 
 def _facts(case: _Case, release: Release | None) -> dict[str, Json]:

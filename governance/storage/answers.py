@@ -12,7 +12,6 @@ repeated that a hold, a rollback or another entry has stopped (P11).
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Final, TypeAlias
@@ -34,6 +33,7 @@ from governance.storage.erasing import Gone
 from governance.storage.errors import IdempotencyMismatch, RepeatSuperseded
 from governance.storage.ports import CommittedAnswer, PendingAnswer, Reader, Recorded
 from governance.storage.private_tables import IdempotencyRow, ObservationRow
+from governance.storage.promise import Promise
 from governance.storage.sealing import Prepared, Sealer
 
 _IDEMPOTENCY = Row.metadata.tables[IdempotencyRow.__tablename__]
@@ -56,7 +56,7 @@ class QueuedAnswer:
 
     pending: PendingAnswer
     prepared: Prepared
-    future: Future[CommittedAnswer]
+    future: Promise[CommittedAnswer]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -145,7 +145,8 @@ def place_answers(
             fate = error
         batch.fates.append((queued, fate))
         if isinstance(fate, Placed):
-            batch.observations.extend(_observations(fate))
+            if fate.pending.observations:
+                batch.observations.extend(_observations(fate))
             if fate.pending.idempotency is not None:
                 _remember(batch, known, fate, fate.pending.idempotency)
     return batch

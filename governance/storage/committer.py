@@ -22,7 +22,6 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Protocol, TypeVar
@@ -47,7 +46,7 @@ from governance.storage.answers import (
 )
 from governance.storage.catching_up import FarBehind
 from governance.storage.chain import Draft, read_head
-from governance.storage.engine import flush_log, writer_engine
+from governance.storage.engine import flush_log, writer_engine, writing
 from governance.storage.errors import (
     AuditUnavailable,
     Fenced,
@@ -60,6 +59,7 @@ from governance.storage.instants import Instants
 from governance.storage.log_signer import LogSigner
 from governance.storage.place import Place
 from governance.storage.ports import CommittedAnswer, PendingAnswer, Unit
+from governance.storage.promise import Promise
 from governance.storage.queued import PenQueue, QueuedAct, QueuedWork
 from governance.storage.reader import SqlReader
 from governance.storage.sealing import Sealer
@@ -163,11 +163,11 @@ class Committer:
         """
         if threading.current_thread() is self._thread:
             raise RuntimeError("an act cannot wait for another act")
-        future: Future[T] = Future()
+        future: Promise[T] = Promise()
         self._queue.put(QueuedAct(write=write, future=future))
         return future.result()
 
-    def answer(self, pending: PendingAnswer) -> Future[CommittedAnswer]:
+    def answer(self, pending: PendingAnswer) -> Promise[CommittedAnswer]:
         """Queue an answer; the future ends when its entry is durable and signed.
 
         Sealing happens here, in the caller's thread; its refusals are raised here.
@@ -182,7 +182,7 @@ class Committer:
             body=pending.body,
             now_us=self._clock.now_us(),
         )
-        future: Future[CommittedAnswer] = Future()
+        future: Promise[CommittedAnswer] = Promise()
         self._queue.put(QueuedAnswer(pending=pending, prepared=prepared, future=future))
         return future
 
@@ -191,7 +191,7 @@ class Committer:
 
         Everybody else waits meanwhile. Raises what `work` raises, and AuditUnavailable.
         """
-        future: Future[T] = Future()
+        future: Promise[T] = Promise()
         self._queue.put(QueuedWork(work=work, future=future))
         return future.result()
 
@@ -275,7 +275,7 @@ class Committer:
         for _attempt in range(2):
             try:
                 with self._near() as connection:
-                    with connection.begin():
+                    with writing(connection):
                         before, staged = self._standing(connection, staged), None
                         staged = before or self._stage(connection, acts, answers)
                     if before is not None and self._exclusive:
@@ -318,20 +318,25 @@ class Committer:
         for done in staged.acts:
             done.release()
         for queued, fate in staged.answers.fates:
-            try:
-                if isinstance(fate, Placed):
-                    queued.future.set_result(fate.committed(self._live))
-                elif isinstance(fate, Stored):
-                    queued.future.set_result(self._replay(queued.pending, fate))
-                else:
-                    queued.future.set_exception(fate)
-            except Exception as error:  # noqa: BLE001 - goes to the caller who waits for it
-                queued.future.set_exception(error)
+            if isinstance(fate, Placed):
+                queued.future.set_result(fate.committed(self._live))
+            elif isinstance(fate, Stored):
+                self._replay(queued, fate)
+            else:
+                queued.future.set_exception(fate)
 
-    def _replay(self, pending: PendingAnswer, stored: Stored) -> CommittedAnswer:
+    def _replay(self, queued: QueuedAnswer, stored: Stored) -> None:
+        try:
+            answer = replayed(queued.pending, stored, self._view())
+        except Exception as error:  # noqa: BLE001 - goes to the caller who waits for it
+            queued.future.set_exception(error)
+        else:
+            queued.future.set_result(answer)
+
+    def _view(self) -> LedgerView:
         if self._ledger is None:
             raise RuntimeError("the pen has no view of the ledger yet")
-        return replayed(pending, stored, self._ledger)
+        return self._ledger
 
     # --- the connection -----------------------------------------------------------------------
 

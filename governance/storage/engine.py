@@ -11,21 +11,23 @@ holds the lock, and two writers would build on one head. On PostgreSQL the write
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from pathlib import Path
 from sqlite3 import Connection as SqliteConnection
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, cast
 
 from sqlalchemy import URL, Connection, Engine, NullPool, create_engine, event, make_url
 
 from governance.ledger.store.cells import no_text, text_is_none
 from governance.storage.errors import SettingRefused
-from governance.storage.statement import run
+from governance.storage.statement import run, transaction
 
 if TYPE_CHECKING:
     from psycopg import Connection as PostgresqlConnection
     from sqlalchemy.engine.interfaces import ExceptionContext
 
 SQLITE: Final = "sqlite"
+_IMMEDIATE: Final = "BEGIN IMMEDIATE"
 
 # FULL flushes the WAL at each commit. The committer alone moves the WAL into the database: two
 # connections doing so at once is what the WAL-reset fault before SQLite 3.51.3 needs.
@@ -64,10 +66,18 @@ _NETWORK: Final[Mapping[str, str]] = {
 def writer_engine(database: str | Path) -> Engine:
     """Return an engine whose transactions take the write lock when they begin."""
     if isinstance(database, Path):
-        return _sqlite(database, _WRITER, begin="BEGIN IMMEDIATE", poolclass=NullPool)
+        return _sqlite(database, _WRITER, begin=_IMMEDIATE, poolclass=NullPool)
     return _postgresql(
         database, settings=_WRITING, poolclass=NullPool, isolation_level="READ COMMITTED"
     )
+
+
+def writing(connection: Connection) -> AbstractContextManager[None]:
+    """Run the block in one transaction of a writer's connection, with the write lock of SQLite.
+
+    The toolkit's own way to begin and to end costs a lone answer as much as its statements.
+    """
+    return transaction(connection, _IMMEDIATE if connection.dialect.name == SQLITE else None)
 
 
 def reader_engine(database: str | Path) -> Engine:
@@ -113,7 +123,9 @@ def _sqlite(path: Path, extra: Mapping[str, object], *, begin: str, **options: o
                 raise _refused(f"PRAGMA {name}", wanted=str(value), found=found and found[0])
 
     def begun(connection: Connection) -> None:
-        run(connection, begin)
+        driver = cast("SqliteConnection", connection.connection.dbapi_connection)
+        if not driver.in_transaction:  # else `writing` began it
+            run(connection, begin)
 
     event.listen(engine, "connect", connected)
     event.listen(engine, "begin", begun)

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -51,7 +52,7 @@ class LogSigner:
         """
         check_log_keys(ring.keys, home)
         self.ring = ring
-        self._policy = policy
+        self._trust = Trust(keys=ring.keys, policy=policy)
         self._home = home
         self._files = log_key_files(home)
         self._hands: tuple[LogKeys, list[tuple[KeySpan, Ed25519PrivateKey]]] | None = None
@@ -74,13 +75,15 @@ class LogSigner:
     @property
     def trust(self) -> Trust:
         """The log's keys and its policy after the last commit of this process."""
-        return Trust(keys=self.ring.keys, policy=self._policy)
+        if self._trust.keys is not self.ring.keys:
+            self._trust = replace(self._trust, keys=self.ring.keys)
+        return self._trust
 
     def follow(self, trust: Trust | None) -> None:
         """Go on with the keys and the policy that our own entries have just put in force."""
-        if trust is None or trust == self.trust:
+        if trust is None or trust is self._trust:
             return
-        self.ring.keys, self._policy = trust.keys, trust.policy
+        self.ring.keys, self._trust = trust.keys, trust
         retired = {span.key for span in self.ring.keys.spans if span.last is not None}
         self._files = {key: own for key, own in self._files.items() if key not in retired}
 

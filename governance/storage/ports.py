@@ -6,12 +6,12 @@ The contract is kept by one suite on SQLite and on PostgreSQL (tests/integration
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Protocol, TypeVar
 
 from audits.estimate import Json
 from governance.registry.records import Record
+from governance.storage.promise import Promise
 
 R = TypeVar("R", bound=Record)
 T = TypeVar("T")
@@ -187,7 +187,7 @@ class Pen(Protocol):
         """
         ...
 
-    def answer(self, pending: PendingAnswer) -> Future[CommittedAnswer]:
+    def answer(self, pending: PendingAnswer) -> Promise[CommittedAnswer]:
         """Queue an answer; the future ends when its entry is durable and signed."""
         ...
 

@@ -6,7 +6,6 @@ import contextlib
 import queue
 import threading
 from collections.abc import Callable
-from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
@@ -15,6 +14,7 @@ from sqlalchemy import Connection
 from governance.storage.answers import QueuedAnswer
 from governance.storage.errors import audit_unavailable
 from governance.storage.ports import Unit
+from governance.storage.promise import Promise
 
 MAX_BATCH: Final = 1024
 _CLOSE: Final = object()
@@ -25,7 +25,7 @@ class QueuedAct:
     """An act in the queue."""
 
     write: Callable[[Unit], Any]
-    future: Future[Any]
+    future: Promise[Any]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,7 +33,7 @@ class QueuedWork:
     """Work on the writing connection between batches, for what takes no transaction."""
 
     work: Callable[[Connection], Any]
-    future: Future[Any]
+    future: Promise[Any]
 
 
 Queued: TypeAlias = QueuedAct | QueuedAnswer | QueuedWork

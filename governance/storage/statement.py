@@ -6,13 +6,14 @@ warm page. Errors come out as the toolkit's own, so nobody needs to know which w
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import cache
 from typing import TYPE_CHECKING, TypeAlias
 
 from sqlalchemy import Connection, Dialect
-from sqlalchemy.engine.interfaces import DBAPICursor
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.engine.interfaces import DBAPIConnection, DBAPICursor
+from sqlalchemy.exc import DBAPIError, ResourceClosedError
 
 if TYPE_CHECKING:
     from psycopg import Cursor as PostgresqlCursor
@@ -23,12 +24,50 @@ SqlValue: TypeAlias = str | bytes | int | bool | None
 def run(connection: Connection, statement: str, values: Sequence[SqlValue] = ()) -> DBAPICursor:
     """Execute `statement`, its values marked `?`, in the open transaction; return the cursor."""
     dialect = connection.dialect
-    cursor = connection.connection.cursor()
+    if dialect.name == "postgresql":
+        statement = _marked(statement)
+    cursor = _driver(connection).cursor()
     try:
-        cursor.execute(_marked(statement, dialect.name), values)
+        cursor.execute(statement, values)
     except dialect.loaded_dbapi.Error as error:
         raise _translated(dialect, statement, error) from error
     return cursor
+
+
+@contextmanager
+def transaction(connection: Connection, begin: str | None) -> Iterator[None]:
+    """Run the block in one transaction, which the driver begins and ends.
+
+    `begin` is None where the driver begins by itself, with the first statement. The toolkit joins
+    where the block asks it for something (`engine`), and then ends what it believes it began.
+    """
+    if begin is not None:
+        run(connection, begin)
+    try:
+        yield
+    except BaseException:
+        _end(connection, "ROLLBACK")
+        raise
+    _end(connection, "COMMIT")
+
+
+def _end(connection: Connection, how: str) -> None:
+    commits = how == "COMMIT"
+    if connection.in_transaction():
+        (connection.commit if commits else connection.rollback)()
+        return
+    driver, dialect = _driver(connection), connection.dialect
+    try:
+        (driver.commit if commits else driver.rollback)()
+    except dialect.loaded_dbapi.Error as error:
+        raise _translated(dialect, how, error) from error
+
+
+def _driver(connection: Connection) -> DBAPIConnection:
+    driver = connection.connection.dbapi_connection
+    if driver is None:
+        raise ResourceClosedError("the connection was dropped")
+    return driver
 
 
 def copy_in(
@@ -62,5 +101,5 @@ def _translated(dialect: Dialect, statement: str, error: Exception) -> Exception
 
 
 @cache
-def _marked(statement: str, dialect: str) -> str:
-    return statement.replace("?", "%s") if dialect == "postgresql" else statement
+def _marked(statement: str) -> str:
+    return statement.replace("?", "%s")

@@ -38,6 +38,8 @@ OUTCOMES_RECORDED: Final = "outcome.recorded"
 # What the pen itself writes into an act's facts; notes may not be mistaken for it.
 RESERVED: Final = frozenset({"actor", "changes", "digest", "blobs", "body_key"})
 
+_NOTHING_CHANGED: Final = changes_digest([])
+
 _BLOB = Row.metadata.tables[BlobRow.__tablename__]
 _OUTCOME = Row.metadata.tables[OutcomeTableRow.__tablename__]
 
@@ -146,7 +148,7 @@ class SqlUnit(SqlReader):
             **notes,
             "actor": actor,
             "changes": changes,
-            "digest": changes_digest(changes),
+            "digest": changes_digest(changes) if changes else _NOTHING_CHANGED,
         }
         if self._new_blobs:
             facts["blobs"] = [[key, *stored] for key, stored in self._new_blobs.items()]
@@ -156,11 +158,12 @@ class SqlUnit(SqlReader):
             facts=facts,
             body=body,
             now_us=self._now_us,
-            touches_standing=touches_standing(changes),
+            touches_standing=bool(changes) and touches_standing(changes),
         )
         self._whole = False
         recorded, _ = self._draft.append(prepared, t_us=self._now_us)
-        apply_changes(changes, SqlTarget(self.connection), seq=recorded.seq)
+        if changes:
+            apply_changes(changes, SqlTarget(self.connection), seq=recorded.seq)
         if kind == OUTCOMES_RECORDED:
             self._attach_outcomes(recorded.seq, body)
         self._whole = True

@@ -20,13 +20,13 @@ import sys
 import tempfile
 import time
 from collections import deque
-from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
 
 from governance.clock import SystemClock
 from governance.home import Home
 from governance.storage.open import Storage, create_home, open_storage
+from governance.storage.promise import Promise
 from tests.benchmarks import published
 from tests.benchmarks.published import Result
 from tests.integration.storage.samples import answer
@@ -60,7 +60,7 @@ def work(root: Path, in_flight: int, seconds: float) -> None:
 
 def _answer(storage: Storage, key_id: str, in_flight: int, seconds: float) -> int:
     until, count = time.perf_counter() + seconds, 0
-    waiting: deque[Future[Any]] = deque()
+    waiting: deque[Promise[Any]] = deque()
     while time.perf_counter() < until:
         while len(waiting) < in_flight:
             waiting.append(storage.pen.answer(answer(key_id, number=count)))

@@ -11,7 +11,6 @@ import socket
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -20,6 +19,7 @@ import uvicorn
 from fastapi import FastAPI, Request
 from pydantic import BaseModel
 
+from governance.storage.promise import Promise
 from tests.unit.serving.fakes import path_table
 
 
@@ -44,8 +44,8 @@ def gate_without_store(home: Path) -> Iterator[Any]:
     with open_deployment(home) as deployment:
         clock = deployment.clock
 
-        def answer(pending: PendingAnswer) -> Future[CommittedAnswer]:
-            future: Future[CommittedAnswer] = Future()
+        def answer(pending: PendingAnswer) -> Promise[CommittedAnswer]:
+            future: Promise[CommittedAnswer] = Promise()
             now_us = clock.now_us()
             recorded = Recorded(seq=0, event_id=ids.event_id(now_us=now_us), t_us=now_us)
             future.set_result(

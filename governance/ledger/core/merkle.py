@@ -225,9 +225,20 @@ class Tree(HashedTree):
             level += hashed
 
     def extend(self, leaves: Iterable[bytes]) -> None:
-        """Add leaf hashes in order."""
-        for leaf in leaves:
-            self.append(leaf)
+        """Add leaf hashes in order: level by level, each new pair hashed once."""
+        added = list(leaves)
+        if any(len(leaf) != HASH_BYTES for leaf in added):
+            raise ProofRejected("a leaf hash has 32 bytes", next_step=_NEXT_PROOF)
+        pair, depth = 2 * HASH_BYTES, 0
+        while added:
+            if depth == len(self._levels):
+                self._levels.append(bytearray())
+            level = self._levels[depth]
+            first = len(level) // pair * pair  # a node that was alone so far has its sibling now
+            level += b"".join(added)
+            ends = range(first + pair, len(level) + 1, pair)
+            added = [sha256(b"\x01" + level[end - pair : end]).digest() for end in ends]
+            depth += 1
 
     def complete_nodes(self, level: int, start: int, count: int) -> bytes:
         """Return `count` concatenated complete-subtree roots of `level`, as tiles publish them."""

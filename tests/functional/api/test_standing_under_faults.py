@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from concurrent.futures import Future
 from dataclasses import replace
 
 import pytest
@@ -18,6 +17,7 @@ from governance.serving.state import ServingState
 from governance.storage.chain import Draft
 from governance.storage.errors import AuditUnavailable, RepeatSuperseded
 from governance.storage.ports import CommittedAnswer, PendingAnswer, Unit
+from governance.storage.promise import Promise
 from governance.storage.queued import QueuedAct
 from tests.functional.api.support import MODEL, QUESTION, Api
 from tests.functional.api.test_predict import GOOD, problem
@@ -51,7 +51,7 @@ class Asking:
         )
         return self._answers._prepare(asked, json_v1, now_us=self.deployment.clock.now_us())
 
-    def write(self, pending: PendingAnswer) -> Future[CommittedAnswer]:
+    def write(self, pending: PendingAnswer) -> Promise[CommittedAnswer]:
         return self.deployment.pen.answer(pending)
 
     def ask(self, key: str | None = None) -> CommittedAnswer:
@@ -80,7 +80,7 @@ def test_a_lift_that_the_disk_lost_leaves_the_hold_in_force(
     own.act(hold_record())
     asking, pen = Asking(own), own.deployment.pen
     assert asking.ask().answer.facts["reasons"] == ["gate.suspended"]
-    prepared, lifting = asking.prepare(), QueuedAct(write=lift, future=Future())
+    prepared, lifting = asking.prepare(), QueuedAct(write=lift, future=Promise())
     began, goes_on = threading.Event(), threading.Event()
 
     def keep_busy(_unit: Unit) -> None:

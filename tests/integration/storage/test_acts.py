@@ -179,8 +179,7 @@ def test_an_act_may_not_go_on_after_a_refused_entry(storage: Storage) -> None:
 
 def test_a_refused_act_does_not_spoil_its_neighbours_in_the_batch(storage: Storage) -> None:
     """One transaction holds all three; only the middle savepoint is rolled back."""
-    from concurrent.futures import Future
-
+    from governance.storage.promise import Promise
     from governance.storage.queued import QueuedAct
 
     def person(name: str) -> Person:
@@ -193,7 +192,7 @@ def test_a_refused_act_does_not_spoil_its_neighbours_in_the_batch(storage: Stora
                 raise Refused
             return name
 
-        return QueuedAct(write=run, future=Future())
+        return QueuedAct(write=run, future=Promise())
 
     acts = [write("a", fail=False), write("b", fail=True), write("c", fail=False)]
     # Queued while the pen is busy with an act of ours, so that they are one batch.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from concurrent.futures import Future
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -18,6 +17,7 @@ from governance.ledger.store.keys import KeyDestroyed, KeyUnknown
 from governance.storage.answers import QueuedAnswer
 from governance.storage.errors import IdempotencyMismatch, RepeatSuperseded
 from governance.storage.ports import Body, PendingAnswer
+from governance.storage.promise import Promise
 from tests.integration.storage.samples import HOLD, NOW_US, answer
 
 if TYPE_CHECKING:
@@ -151,9 +151,9 @@ def test_a_recall_in_the_same_batch_withholds_the_answers_beside_it(
         prepared=sealer.prepare(
             kind=pending.kind, facts=pending.facts, body=pending.body, now_us=NOW_US
         ),
-        future=Future(),
+        future=Promise(),
     )
-    act = QueuedAct(write=place_hold, future=Future())
+    act = QueuedAct(write=place_hold, future=Promise())
     storage.pen.commit(lambda _unit: [storage.pen._queue.put(item) for item in (queued, act)])
     assert act.future.result(10) is None
     assert queued.future.result(10).answer.kind == "inference.withheld"
@@ -235,7 +235,7 @@ def test_the_same_key_twice_in_one_batch_is_recorded_once(storage: Storage, key_
         prepared = sealer.prepare(
             kind=pending.kind, facts=pending.facts, body=pending.body, now_us=NOW_US
         )
-        queued.append(QueuedAnswer(pending=pending, prepared=prepared, future=Future()))
+        queued.append(QueuedAnswer(pending=pending, prepared=prepared, future=Promise()))
     storage.pen.commit(lambda _unit: [storage.pen._queue.put(item) for item in queued])
     first, second = queued[0].future.result(10), queued[1].future.result(10)
     assert (second.replayed, second.recorded) == (True, first.recorded)

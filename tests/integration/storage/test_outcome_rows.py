@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -10,6 +9,7 @@ import pytest
 from governance.errors import Conflict, InvalidInput
 from governance.registry.records import Person
 from governance.storage.ports import Body, OutcomeRow, Unit
+from governance.storage.promise import Promise
 from governance.storage.queued import QueuedAct
 from governance.storage.unit import outcomes_body
 from tests.integration.storage.samples import NOW_US, PERSON
@@ -29,10 +29,10 @@ def record(unit: Unit, rows: list[OutcomeRow]) -> None:
 
 
 def test_a_row_that_breaks_a_rule_fails_its_act_alone(storage: Storage) -> None:
-    wrong = QueuedAct(write=lambda unit: record(unit, [outcome("July")]), future=Future[Any]())
+    wrong = QueuedAct(write=lambda unit: record(unit, [outcome("July")]), future=Promise[Any]())
     right = QueuedAct(
         write=lambda unit: unit.record(kind="person.x", actor="ana", add=[PERSON]),
-        future=Future[Any](),
+        future=Promise[Any](),
     )
 
     def write(unit: Unit) -> None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -28,6 +27,7 @@ from governance.serving.state import ServingState
 from governance.storage.answers import AUTHORITY
 from governance.storage.errors import audit_unavailable
 from governance.storage.ports import CommittedAnswer, OutcomeRow, PendingAnswer, Recorded
+from governance.storage.promise import Promise
 from tests.support.memory_keys import MemoryKeyStore
 
 NOW_US = 1_790_000_000_000_000
@@ -202,11 +202,11 @@ class FakePen:
     unavailable: bool = False
     waiting: bool = False
     before_commit: Callable[[], None] | None = None
-    held: list[tuple[PendingAnswer, Future[CommittedAnswer]]] = field(default_factory=list)
+    held: list[tuple[PendingAnswer, Promise[CommittedAnswer]]] = field(default_factory=list)
     _by_key: dict[tuple[str, str], CommittedAnswer] = field(default_factory=dict)
 
-    def answer(self, pending: PendingAnswer) -> Future[CommittedAnswer]:
-        future: Future[CommittedAnswer] = Future()
+    def answer(self, pending: PendingAnswer) -> Promise[CommittedAnswer]:
+        future: Promise[CommittedAnswer] = Promise()
         if self.unavailable:
             future.set_exception(audit_unavailable("the disk is full"))
         elif self.waiting:
