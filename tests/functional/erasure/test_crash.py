@@ -54,7 +54,7 @@ STEPS = {
         "governance.operations.erase.decide_erasure", "erase_bodies", "after", False,
     ),
     "committed, the note is not signed": (
-        "governance.storage.committer", "Committer._publish", "before", True,
+        "governance.storage.place", "Place.advance", "before", True,
     ),
     "the key is to be destroyed": (
         "governance.adapters.key_store", "FileKeyStore.destroy", "before", True,
