@@ -133,3 +133,45 @@ class MonitorMalformed(AuditError):
     """A sequential monitor, or a value handed to it, that its false-alarm bound does not cover."""
 
     code: ClassVar[str] = "audit.monitor_malformed"
+
+
+class RecordMalformed(AuditError):
+    """A document from outside with a member that is missing, unknown or of another form."""
+
+    code: ClassVar[str] = "audit.record_malformed"
+
+
+class TallySpecMalformed(AuditError):
+    """A specification of counts that contradicts itself or asks for more cells than are allowed."""
+
+    code: ClassVar[str] = "audit.tally_spec_malformed"
+
+
+class TallyMalformed(AuditError):
+    """Counts that cannot have come from rows, or rows that a specification cannot count."""
+
+    code: ClassVar[str] = "audit.tally_malformed"
+
+
+class TallyMismatch(AuditError):
+    """Counts that cannot be added: another specification, or what one of them lacks."""
+
+    code: ClassVar[str] = "audit.tally_mismatch"
+
+
+class TallyOverflow(AuditError):
+    """A sum that no 64-bit integer holds."""
+
+    code: ClassVar[str] = "audit.tally_overflow"
+
+
+class TallyDisclosed(AuditError):
+    """Suppressed or noised counts where exact ones are needed; they are never merged back."""
+
+    code: ClassVar[str] = "audit.tally_disclosed"
+
+
+class TallyNotDisclosable(AuditError):
+    """Counts that cannot be disclosed as asked without showing what must be hidden."""
+
+    code: ClassVar[str] = "audit.tally_not_disclosable"

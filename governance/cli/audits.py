@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from governance.cli import tallies
 from governance.cli.door import perform
 from governance.cli.options import (
     DEFAULT_HOME,
@@ -25,6 +26,7 @@ from governance.errors import EXIT_REFUSED, EXIT_TAMPERED, Conflict, InvalidInpu
 
 app = typer.Typer(no_args_is_help=True, help="Statistical audits and their evidence.")
 app.add_typer(protocols, name="protocol")
+app.add_typer(tallies.app, name="tally")
 
 Evidence = Annotated[str, typer.Argument(help="The evidence, e.g. E-1.")]
 DataOption = Annotated[

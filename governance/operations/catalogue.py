@@ -17,7 +17,14 @@ from governance.operations.admin import (
     rotate_epoch,
     witnesses,
 )
-from governance.operations.audit import compare_evidence, run_table_audit, sign_report, tables
+from governance.operations.audit import (
+    compare_evidence,
+    run_table_audit,
+    sign_report,
+    tables,
+    tally_export,
+    tally_merge,
+)
 from governance.operations.change import (
     add_dataset,
     change_request,
@@ -78,6 +85,9 @@ _ALL: Final[tuple[Operation[Any, Any], ...]] = (
     run_table_audit.RUN_TABLE_AUDIT,
     compare_evidence.COMPARE_EVIDENCE,
     sign_report.SIGN_REPORT,
+    tally_export.EXPORT_TALLY,
+    tally_export.TALLY_KEY,
+    tally_merge.MERGE_TALLIES,
     release_version.RELEASE_VERSION,
     release_version.ROLL_BACK,
     release_version.LIST_RELEASES,

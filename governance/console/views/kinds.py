@@ -34,6 +34,8 @@ KINDS: Final = {
     "audit.completed": "A statistical audit gave its evidence.",
     "evidence.signed": "A person signed evidence as its reader.",
     "report.sealed": "A signed report was sealed and kept.",
+    "tally.exported": "Counts of a site were signed and handed over.",
+    "tally.merged": "Counts of several sites were verified and added.",
     "change.evaluated": "An evaluation ended with a verdict.",
     "review.opened": "A decision was asked of somebody.",
     "review.signed": "A first person signed; the decision waits for a second.",

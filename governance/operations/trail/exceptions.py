@@ -26,6 +26,7 @@ _ALWAYS: Final[Mapping[str, str]] = {
     "monitor.overdue": "a monitor's run did not come",
     "trail.overdue": "the trail was not reviewed in time",
     "trail.review_withdrawn": "a review of the trail was withdrawn",
+    "tally.exported": "counts of a site left the deployment",
     "trail.exported": "a part of the trail left the deployment",
 }
 # Families of which every entry changes what the record rests on.
