@@ -355,6 +355,7 @@ def covered(
     likeness: float = 0.0,
     seed: int = 11,
     metric: str = "true_positive_rate",
+    scale: str = DIFFERENCE,
     replicates: int = 300,
 ) -> float:
     """Return the share of simulated audits whose limits hold every true gap at once.
@@ -378,10 +379,15 @@ def covered(
         )
         cells = cells_of(sample, "group")
         found = gaps_of_metric(
-            cells, metric=metric, seed=int(rng.integers(2**31)), replicates=replicates
+            cells,
+            metric=metric,
+            scale=scale,
+            seed=int(rng.integers(2**31)),
+            replicates=replicates,
         )
         names = [int(name.removeprefix("group=g")) for name in cells.groups]
-        gaps = np.array([truth[names[i]] - truth[names[j]] for i, j in found.pairs])
+        sides = [(truth[names[i]], truth[names[j]]) for i, j in found.pairs]
+        gaps = np.array([a - b if scale == DIFFERENCE else a / b for a, b in sides])
         outside = (found.low > gaps) | (found.high < gaps)
         held += not outside.any()
     return held / runs
@@ -393,7 +399,10 @@ def covered(
     [(1, 0.0, 150), (6, 0.8, 100)],
     ids=["independent", "six a patient"],
 )
-def test_limits_hold_all_true_gaps_together(rows: int, likeness: float, runs: int) -> None:
+@pytest.mark.parametrize("scale", [DIFFERENCE, RATIO])
+def test_limits_hold_all_true_gaps_together(
+    rows: int, likeness: float, runs: int, scale: str
+) -> None:
     """Nominal .95, stated floor .93; three standard errors of the simulation are allowed."""
     share = covered(
         runs=runs,
@@ -402,6 +411,7 @@ def test_limits_hold_all_true_gaps_together(rows: int, likeness: float, runs: in
         sensitivity=[0.6, 0.7, 0.8],
         rows=rows,
         likeness=likeness,
+        scale=scale,
     )
     assert share >= 0.93 - 3 * math.sqrt(0.93 * 0.07 / runs)
 
@@ -419,14 +429,21 @@ def test_limits_that_ignore_the_patient_do_not_hold() -> None:
 
 
 @pytest.mark.campaign
-@pytest.mark.parametrize("metric", ["true_positive_rate", "selection_rate"])
+@pytest.mark.parametrize(
+    "what",
+    [
+        ("true_positive_rate", DIFFERENCE),
+        ("selection_rate", DIFFERENCE),
+        ("selection_rate", RATIO),
+    ],
+)
 @pytest.mark.parametrize(("rows", "likeness"), [(1, 0.0), (6, 0.8)])
 @pytest.mark.parametrize("prevalence", [0.05, 0.3])
 @pytest.mark.parametrize("size", [20, 60, 200, 800])
 def test_limits_hold_on_the_whole_grid(
-    size: int, prevalence: float, rows: int, likeness: float, metric: str
+    size: int, prevalence: float, rows: int, likeness: float, what: tuple[str, str]
 ) -> None:
-    runs = 1000
+    runs, (metric, scale) = 1000, what
     share = covered(
         runs=runs,
         sizes=[size, 2 * size, 3 * size, size],
@@ -435,7 +452,8 @@ def test_limits_hold_on_the_whole_grid(
         rows=rows,
         likeness=likeness,
         metric=metric,
+        scale=scale,
         replicates=500,
     )
-    print(f"{metric} size {size} prevalence {prevalence} rows {rows}: {share:.3f}")
+    print(f"{metric} {scale} size {size} prevalence {prevalence} rows {rows}: {share:.3f}")
     assert share >= 0.93 - 3 * math.sqrt(0.93 * 0.07 / runs)
