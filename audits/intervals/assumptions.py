@@ -223,7 +223,11 @@ class AurocDifferenceAssumed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MeanAssumed:
-    """A mean that is truly `value`: calibration in the large, a paired difference, an error."""
+    """A mean that is truly `value`: calibration in the large, an error, a paired difference.
+
+    Of two shares on the same subjects the standard deviation is sqrt(b + c - value^2), with b and c
+    the shares of subjects that only the one and only the other gets right (McNemar's cells).
+    """
 
     method: ClassVar[str] = "power of a mean, t quantile, v1"
     value: float

@@ -165,6 +165,21 @@ def test_repeated_rows_ask_for_more_of_them() -> None:
     assert rows.n == pytest.approx(3.5 * single.n, rel=0.01)
 
 
+def test_power_of_a_paired_difference_of_shares_is_that_of_its_mean() -> None:
+    """4,000 paired samples judged by the t interval; three standard errors are two points."""
+    only_new, only_old = 0.12, 0.05
+    difference = only_new - only_old
+    deviation = math.sqrt(only_new + only_old - difference**2)
+    criterion = compared("superior", 0.0, pairing="paired")
+    found = required_n(criterion, MeanAssumed(value=difference, standard_deviation=deviation))
+    drawn = np.random.default_rng(9).multinomial(
+        found.n, [only_new, only_old, 1 - only_new - only_old], size=4000
+    )
+    means = (drawn[:, 0] - drawn[:, 1]) / found.n
+    spread = np.sqrt(((drawn[:, 0] + drawn[:, 1]) / found.n - means**2) / (found.n - 1))
+    assert (means - 1.966 * spread > 0).mean() == pytest.approx(0.8, abs=0.025)
+
+
 @pytest.mark.parametrize(
     ("criterion", "mirrored", "assumption", "mirror"),
     [
