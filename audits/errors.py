@@ -175,3 +175,15 @@ class TallyNotDisclosable(AuditError):
     """Counts that cannot be disclosed as asked without showing what must be hidden."""
 
     code: ClassVar[str] = "audit.tally_not_disclosable"
+
+
+class ExplanationMalformed(AuditError):
+    """A model, rule, dictionary or row that cannot be explained as it stands."""
+
+    code: ClassVar[str] = "audit.explanation_malformed"
+
+
+class ExplanationEngineMissing(AuditError):
+    """The optional engine that explains trees is not installed, or cannot read this model."""
+
+    code: ClassVar[str] = "audit.explanation_engine_missing"

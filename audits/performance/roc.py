@@ -8,13 +8,15 @@ Formula: A = mean over positives of V10, with V10(i) the share of negatives that
     1) m) sum X_g^2, S01 = I01/((I01 - 1) n) sum Y_g^2, S11 = I/(I - 1) sum X_g Y_g, var A = S10/m +
     S01/n + 2 S11/(m n). One row a subject makes this DeLong's variance exactly. The interval stands
     on the logit scale with the t quantile of min(I10, I01) - 1 degrees; a difference of two models
-    uses the difference of their X and Y, on the identity scale. Complete separation (A = 1 or 0)
-    has the exact limit (alpha/2)^(1/k): k disjoint pairs of subjects were all in order, which has
-    probability at most A^k.
+    uses the differences of their X and Y, on the identity scale, with (sum X_g^2)^2 / sum X_g^4
+    degrees, or that of Y where it is fewer: two models often differ in few subjects, and those few
+    carry the variance. Complete separation (A = 1 or 0) has the exact limit (alpha/2)^(1/k): k
+    disjoint pairs of subjects were all in order, which has probability at most A^k.
 Source: DeLong, DeLong and Clarke-Pearson (1988), Biometrics 44(3), 837-845; Sun and Xu (2014), IEEE
     Signal Processing Letters 21(11), 1389-1393 (ranks); Obuchowski (1997), Biometrics 53(2),
     567-578 (clusters); Qin and Hotilovac (2008), Statistical Methods in Medical Research 17(2),
-    207-221 (logit).
+    207-221 (logit); Satterthwaite (1946), Biometrics Bulletin 2(6), 110-114 (degrees of freedom of
+    an uneven variance).
 Assumptions: subjects are independent; every score was made the same way.
 Failure modes: one class only: undefined. Fewer than MINIMUM_EVENTS subjects of either class: value
     without interval. The area says nothing of calibration, and nothing of the threshold in use.
@@ -41,7 +43,8 @@ METHOD: Final = "DeLong by subject (Obuchowski), logit, t, v1"
 METHOD_EXACT: Final = "complete separation, exact limit, v1"
 METHOD_DIFFERENCE: Final = "paired DeLong by subject (Obuchowski), t, v1"
 MINIMUM_EVENTS: Final = 5
-"""Subjects of each class below which the interval no longer covered its level in simulation."""
+MINIMUM_EVENTS_DIFFERENCE: Final = 10
+"""Subjects of each class below which the intervals no longer covered their level in simulation."""
 
 
 def auroc(rows: Rows, *, level: float) -> Estimate:
@@ -94,13 +97,13 @@ def auroc_difference(rows: Rows, *, other: Floats, level: float) -> Estimate:
     ours, mine = _placements(rows)
     theirs, yours = _placements(rows.with_score(other))
     se = max(0.0, _variance(rows, mine - yours)) ** 0.5
-    low, high, note = None, None, too_few(rows.rarer, MINIMUM_EVENTS, RARER)
+    low, high, note = None, None, too_few(rows.rarer, MINIMUM_EVENTS_DIFFERENCE, RARER)
     if note:
         pass
     elif se == 0.0:
         note = "the two models order the rows alike, so they tell no uncertainty"
     else:
-        low, high = limits(ours - theirs, se, level=level, df=rows.rarer - 1)
+        low, high = limits(ours - theirs, se, level=level, df=_carriers(rows, mine - yours))
         low, high = max(-1.0, low), min(1.0, high)
     return Estimate(
         metric=metric,
@@ -167,6 +170,19 @@ def _variance(rows: Rows, centred: Floats) -> float:
     s01 = rows.non_events / ((rows.non_events - 1) * n) * float(second @ second)
     s11 = rows.subjects / (rows.subjects - 1) * float(first @ second)
     return max(0.0, s10 / m + s01 / n + 2 * s11 / (m * n))
+
+
+def _carriers(rows: Rows, centred: Floats) -> int:
+    """Return how many subjects of a class carry its variance: all alike, or few large ones."""
+    import numpy as np
+
+    found = []
+    for mask in (rows.label, ~rows.label):
+        sums = by_subject(np.where(mask, centred, 0.0), rows.subject, subjects=rows.subjects)
+        squares = float((sums**2).sum())
+        if squares > 0:
+            found.append(squares**2 / float((sums**4).sum()))
+    return max(1, int(min(found)))
 
 
 def _separated(rows: Rows, value: float, *, level: float) -> tuple[float, float]:

@@ -151,7 +151,11 @@ def test_difference_variance_is_delongs_contrast_of_the_two_by_two_covariance() 
     found = auroc_difference(drawn, other=other, level=0.95)
     from scipy.stats import t
 
-    half = t.ppf(0.975, drawn.rarer - 1) * variance**0.5
+    gaps = [np.subtract(*(one.mean(axis=axis) for one in kernels)) for axis in (1, 0)]
+    spread = [one - one.mean() for one in gaps]
+    carriers = min(int((one**2).sum() ** 2 / (one**4).sum()) for one in spread)
+    assert 5 < carriers < drawn.rarer / 2
+    half = t.ppf(0.975, carriers) * variance**0.5
     assert (found.high - found.low) / 2 == pytest.approx(half, abs=1e-12)
 
 
