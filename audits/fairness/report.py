@@ -134,6 +134,12 @@ def missing_of(findings: Findings) -> tuple[str, ...]:
         empty = [level for code, level in enumerate(column.levels) if code not in seen]
         if empty:
             found.append(f"{name}: no row at all of {', '.join(empty)}")
+    found += [
+        f"{partition}: {'one group only' if frame.cells.groups else 'nobody'}, so there is no gap"
+        for partition, frames in _by_partition(findings)
+        for _, frame in frames
+        if len(frame.cells.groups) < 2
+    ]
     made = findings.estimates()
     found += [
         f"{one.metric} of {one.population} is undefined: {one.note}"

@@ -361,3 +361,29 @@ def test_the_rows_are_left_as_they_were() -> None:
     after = (sample.label, sample.score, sample.numbers["risk"])
     for one, other in zip(before, after, strict=True):
         assert np.array_equal(one, other, equal_nan=True)  # type: ignore[arg-type]
+
+
+@pytest.mark.requirement("P8")
+@pytest.mark.parametrize("rows", [1, 2], ids=["independent", "repeated"])
+@pytest.mark.parametrize("planted", ["nobody", "one group", "no label at all"])
+def test_rows_that_show_nothing_give_a_report_and_no_pass(planted: str, rows: int) -> None:
+    sample = people(rows=rows)
+    if planted == "nobody":
+        sample = sample.where(np.zeros(sample.n, dtype=bool))
+    elif planted == "one group":
+        sample = sample.where(sample.categories["race"].codes == 0)
+    else:
+        sample = replace(sample, label=np.full(sample.n, np.nan))
+    margins = {"selection_rate": {"difference": "0.5", "ratio": None}}
+    found = audited(record(attributes=[["race"]], margins=margins), sample=sample)
+    assert found.verdict is Verdict.INSUFFICIENT
+    assert found.missing
+    if planted != "one group":
+        assert estimates(found)["selection_rate", "all"].value is None
+
+
+def test_one_group_alone_says_that_there_is_no_pair() -> None:
+    sample = people()
+    alone = sample.where(sample.categories["race"].codes == 0)
+    found = audited(record(attributes=[["race"]]), sample=alone)
+    assert "race: one group only, so there is no gap" in found.missing
