@@ -15,9 +15,10 @@ Source: Wilson (1927), Journal of the American Statistical Association 22, 209-2
 Assumptions: the units are independent and n was not chosen by looking at x. Where rows repeat
     subjects, `clustered` is the method.
 Failure modes: Wilson alone covers as little as 79 % (at 95 %) for one rare event: hence
-    FEW_EVENTS. Coverage still moves with the lattice of x: at 95 % the least over all p and n is
-    91.9 % (exact sums); at 90 % a share of .1 in n = 100 is held 87 % of the time. Clopper-Pearson
-    never covers less than stated, and is wide; a margin that must hold is read from it.
+    FEW_EVENTS. Coverage still moves with the lattice of x: at 95 % the least over all p, for n to
+    120, is 91.9 % (n = 36; exact sums); at 90 % a share of .1 in n = 100 is held 87 % of the time.
+    Clopper-Pearson never covers less than stated, and is wide; a margin that must hold is read
+    from it.
 Cost: constant.
 """
 

@@ -114,3 +114,17 @@ def test_wilson_alone_would_not_keep_its_level() -> None:
     """Why few events get exact limits: the check above can fail."""
     held = [x for x in range(51) if wilson(x, 50, level=0.95)[0] <= 0.02]
     assert stats.binom.cdf(max(held), 50, 0.02) < 0.93
+
+
+def least_coverage(n: int) -> float:
+    """Return the exact infimum over all p: coverage jumps at limits and is lowest beside one."""
+    limits = np.array([proportion_limits(x, n, level=0.95) for x in range(n + 1)])
+    edges = np.unique(limits[(limits > 0) & (limits < 1)])
+    p = np.concatenate([edges * (1 - 1e-10), edges * (1 + 1e-10)])
+    held = (limits[:, :1] <= p) & (p <= limits[:, 1:])
+    return float((stats.binom.pmf(np.arange(n + 1)[:, None], n, p) * held).sum(axis=0).min())
+
+
+def test_the_least_coverage_of_wilson_is_the_one_that_is_documented() -> None:
+    assert least_coverage(36) == pytest.approx(0.9189, abs=1e-4)
+    assert min(least_coverage(n) for n in range(1, 121)) == least_coverage(36)
