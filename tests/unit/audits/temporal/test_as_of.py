@@ -32,6 +32,7 @@ def read(table: Measurements, *asked: tuple[int, int], max_age: int | None = Non
     )
 
 
+@pytest.mark.requirement("P9")
 def test_value_known_only_later_is_not_used_and_is_reported() -> None:
     found = read(measured((1, 10, 10, 5.0), (1, 20, 40, 9.0)), (1, 30), (1, 40))
     assert found.value.tolist() == [5.0, 9.0]

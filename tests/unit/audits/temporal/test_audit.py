@@ -72,6 +72,7 @@ def test_fading_feature_shows_as_performance_by_window() -> None:
     assert trend.note == "change per year"
 
 
+@pytest.mark.requirement("P9")
 def test_learner_never_sees_a_row_or_label_after_the_cut() -> None:
     cut = instant("2014-01-01", "test")
     first: list[Sample] = []
@@ -164,6 +165,7 @@ def test_criterion_on_the_gap_is_judged_by_its_interval() -> None:
     assert ran(criteria=(gap,)).verdict is Verdict.FAIL
 
 
+@pytest.mark.requirement("P8")
 def test_small_window_is_insufficient_and_decides_nothing() -> None:
     window = Criterion(
         id="last", metric="auroc", population="window=2017-12-20", direction="at_least", floor=0.5

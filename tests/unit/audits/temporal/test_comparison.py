@@ -110,8 +110,8 @@ def covered(runs: int, *, n: int, seed: int) -> float:
 
 
 def test_limits_of_the_gap_cover_their_level_less_two_points() -> None:
-    # 150 runs: 93 % less three standard errors (6.2 points).
-    assert covered(150, n=240, seed=3) >= 0.868
+    # 70 runs: 93 % less three standard errors (9.1 points); the long form is sharper.
+    assert covered(70, n=240, seed=3) >= 0.839
 
 
 @pytest.mark.campaign

@@ -209,11 +209,11 @@ def coverage(runs: int, *, sites: int, tau2: float, seed: int) -> tuple[float, f
 
 
 def test_intervals_over_sites_cover_their_level_less_two_points() -> None:
-    # 150 runs: the bound of 93 % less three standard errors (6.2 points).
+    # 100 runs: the bound of 93 % less three standard errors (7.7 points).
     for sites, tau2 in ((6, 0.1), (12, 0.0)):
-        mean, new, drawn = coverage(150, sites=sites, tau2=tau2, seed=sites)
-        assert min(mean, drawn) >= 0.868, (sites, tau2, mean, drawn)
-        assert new >= 0.868, (sites, tau2, new)
+        mean, new, drawn = coverage(100, sites=sites, tau2=tau2, seed=sites)
+        assert min(mean, drawn) >= 0.853, (sites, tau2, mean, drawn)
+        assert new >= 0.853, (sites, tau2, new)
 
 
 @pytest.mark.campaign

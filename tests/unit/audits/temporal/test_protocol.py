@@ -12,6 +12,7 @@ from audits.temporal.protocol import NAMES, instant, parse
 from tests.unit.audits.temporal.histories import record
 
 
+@pytest.mark.requirement("P4")
 def test_protocol_is_its_record() -> None:
     for written in (record(), record(known_at={"steady": "at"}, evaluated_at=None)):
         assert parse(written).as_record() == written

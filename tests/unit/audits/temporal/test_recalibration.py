@@ -145,6 +145,7 @@ def test_other_rows_give_another_digest_and_the_same_rows_the_same() -> None:
     assert fitted(replace(sample, label=label)).rows_sha256 != fitted(sample).rows_sha256
 
 
+@pytest.mark.requirement("P9")
 def test_map_is_not_fitted_on_test_rows() -> None:
     sample = rows(10)
     for name, until in (("at", 900), ("known", 1005)):
@@ -156,6 +157,7 @@ def test_map_is_not_fitted_on_test_rows() -> None:
         fitted(replace(sample, times={**sample.times, "known": undated}))
 
 
+@pytest.mark.requirement("P9")
 def test_map_is_not_judged_on_rows_it_has_seen() -> None:
     sample = rows(11)
     with pytest.raises(RecalibrationRefused, match="from before the map's end"):

@@ -40,6 +40,7 @@ SITES = Sample(
 )
 
 
+@pytest.mark.requirement("P8")
 def test_every_site_is_listed_in_order_and_small_ones_say_so() -> None:
     found = by_site(SITES, site="site", metric=share, name="share", level=0.95, minimum_events=5)
     assert [one.population for one in found] == ["site=a", "site=b", "site=c"]

@@ -49,6 +49,7 @@ def test_end_of_the_test_window_is_outside_it() -> None:
     assert YEARS[fold.test].tolist() == [2005, 2006, 2007]
 
 
+@pytest.mark.requirement("P9")
 def test_training_row_counts_only_if_its_label_was_known_at_the_cut() -> None:
     known = YEARS + 2
     fold = fold_of(
@@ -156,6 +157,7 @@ def test_microseconds_are_split_as_exactly_as_years() -> None:
     assert fold.test.tolist() == [1, 2]
 
 
+@pytest.mark.requirement("P9")
 @given(
     st.lists(st.tuples(st.integers(0, 30), st.integers(0, 12), st.integers(0, 8)), min_size=12),
     st.integers(0, 5),
@@ -180,6 +182,7 @@ def test_sides_keep_their_promise_on_any_rows(
     assert not set(subject[fold.training]) & set(subject[fold.test])
 
 
+@pytest.mark.requirement("P9")
 def test_random_split_is_never_called_temporal_and_has_no_cut() -> None:
     (fold,) = RandomSplit(test_share=0.3, seed=1).folds(20)
     assert not RandomSplit.temporal

@@ -64,6 +64,7 @@ def by_window(**changes: Any) -> tuple[Estimate, ...]:
     return performance_by_window(sample(), **(arguments | changes))
 
 
+@pytest.mark.requirement("P8")
 def test_each_window_has_its_estimate_and_the_small_one_says_so() -> None:
     first, second, third = by_window()
     assert (first.value, second.value) == (0.5, 0.25)
