@@ -179,25 +179,11 @@ def label_free(
     probability = calibrator.of(rows.score)
     point = expected_metrics(probability, rows.score, rows.decision, np.ones(rows.n))
     bounds = metric_bounds(probability, rows.score, rows.decision, delta=delta)
-    drawn: dict[str, list[float]] = {name: [] for name in METRICS}
-    pairs = zip(
-        poisson_weights(reference.subject, replicates=replicates, seed=seed),
-        poisson_weights(rows.subject, replicates=replicates, seed=seed + 1),
-        strict=True,
-    )
-    for first, second in pairs:
-        curve = fit_calibrator(reference.label, reference.score, weights=first.astype(np.float64))
-        again = expected_metrics(
-            curve.of(rows.score), rows.score, rows.decision, second.astype(np.float64)
-        )
-        for name in METRICS:
-            drawn[name].append(again[name])
+    drawn = _resampled(reference, rows, replicates=replicates, seed=seed)
     units = min(reference.subjects, rows.subjects)
     found = []
     for name in METRICS:
-        limits = bootstrap_interval(
-            np.array(drawn[name]), level=level, point=point[name], units=units
-        )
+        limits = bootstrap_interval(drawn[name], level=level, point=point[name], units=units)
         defined = bool(np.isfinite(point[name]))
         found.append(
             LabelFree(
@@ -218,6 +204,27 @@ def label_free(
             )
         )
     return calibrator, tuple(found)
+
+
+def _resampled(reference: Sample, rows: Sample, *, replicates: int, seed: int) -> dict[str, Floats]:
+    """Return the replicates of each metric, subjects of both sides drawn anew each time."""
+    import numpy as np
+
+    label, score, current, decision = reference.label, reference.score, rows.score, rows.decision
+    if label is None or score is None or current is None or decision is None:
+        raise _incomplete("labels, scores and decisions are needed")
+    drawn = {name: np.empty(replicates) for name in METRICS}
+    pairs = zip(
+        poisson_weights(reference.subject, replicates=replicates, seed=seed),
+        poisson_weights(rows.subject, replicates=replicates, seed=seed + 1),
+        strict=True,
+    )
+    for r, (first, second) in enumerate(pairs):
+        curve = fit_calibrator(label, score, weights=first.astype(np.float64))
+        again = expected_metrics(curve.of(current), current, decision, second.astype(np.float64))
+        for name in METRICS:
+            drawn[name][r] = again[name]
+    return drawn
 
 
 def _ratio(name: str, probability: Floats, decision: NDArray[np.int8], weights: Floats) -> float:

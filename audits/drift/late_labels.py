@@ -33,10 +33,11 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from audits.drift.cbpe import SIDES
+from audits.drift.missingness import share_estimate
 from audits.errors import SampleMalformed
 from audits.estimate import Estimate, Verdict, undefined
 from audits.intervals.bootstrap import bootstrap_interval, poisson_weights
-from audits.intervals.proportion import normal_quantile, proportion_estimate
+from audits.intervals.proportion import normal_quantile
 from audits.sources.sample import MISSING_TIME
 
 if TYPE_CHECKING:
@@ -149,14 +150,13 @@ def coverage(found: Matured, *, lateness: Lateness, level: float) -> tuple[Estim
     masks = {"all": np.ones(labelled.size, dtype=np.bool_)}
     masks |= {f"window {w}": window == w for w in np.unique(window).tolist()}
     return tuple(
-        proportion_estimate(
+        share_estimate(
+            labelled[mask],
+            found.rows.subject[mask],
             metric="label_coverage",
-            successes=int((labelled & mask).sum()),
-            n=int(mask.sum()),
             level=level,
-            unit="row",
+            unit=found.rows.unit,
             population=name,
-            source="sample",
         )
         for name, mask in masks.items()
     )
