@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 
 class AuditError(Exception):
@@ -13,6 +13,10 @@ class AuditError(Exception):
     def __init__(self, message: str, *, next_step: str) -> None:
         super().__init__(message)
         self.next_step = next_step
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Come back whole from a worker process: `next_step` is no positional argument."""
+        return type(self).__new__, (type(self), *self.args), self.__dict__
 
 
 class EstimateMalformed(AuditError):

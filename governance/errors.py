@@ -9,7 +9,7 @@ reads it, and the next step. The pure packages raise their own roots (`audits.er
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar, Final
+from typing import Any, ClassVar, Final
 
 from change_control.errors import TransitionRefused
 
@@ -30,6 +30,10 @@ class GovernanceError(Exception):
     def __init__(self, message: str, *, next_step: str) -> None:
         super().__init__(message)
         self.next_step = next_step
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Come back whole from a worker process: `next_step` is no positional argument."""
+        return type(self).__new__, (type(self), *self.args), self.__dict__
 
 
 class NotFound(GovernanceError):

@@ -109,7 +109,8 @@ def wasserstein_statistic(reference: Ints, current: Ints, positions: Floats) -> 
     """Return the integral of the gap, each cell being at its position (rising)."""
     import numpy as np
 
-    return float(np.abs(_gap(reference, current)[:-1]) @ np.diff(positions))
+    # A sum of products, not a product of matrices: one order of summing whatever the threads.
+    return float((np.abs(_gap(reference, current)[:-1]) * np.diff(positions)).sum())
 
 
 def psi_statistic(reference: Ints, current: Ints, *, pseudo: float = PSEUDO) -> float:
@@ -284,10 +285,10 @@ def _wasserstein(
     value = wasserstein_statistic(reference.counts, current.counts, positions) / scale
     F, G = (np.cumsum(one.counts)[:-1] / one.n for one in (reference, current))
     spread = np.sqrt(F * (1 - F) / reference.effective + G * (1 - G) / current.effective)
-    total = float(spread @ np.diff(positions)) / scale
+    total = float((spread * np.diff(positions)).sum()) / scale
     half = _tail_mean(level) * total
     shares = reference.counts / reference.n + current.counts / current.n
-    resolution = float(shares @ widths) / 2 / scale
+    resolution = float((shares * widths).sum()) / 2 / scale
     return Distance(
         method="wasserstein",
         value=value,

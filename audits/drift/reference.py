@@ -273,7 +273,8 @@ def _scale(reference: Counts, positions: Floats) -> float:
         return float(high - low)
     shares = reference.cells / reference.present
     with np.errstate(over="ignore", invalid="ignore"):
-        spread = float(np.sqrt(shares @ (positions - shares @ positions) ** 2))
+        mean = (shares * positions).sum()
+        spread = float(np.sqrt((shares * (positions - mean) ** 2).sum()))
     return spread if np.isfinite(spread) and spread > 1e-12 * abs(high) else 0.0
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import yaml
 
 from audits.criteria import Criterion
 from audits.drift.audit import KIND, parse, run
@@ -18,6 +19,7 @@ from audits.errors import AuditError, ProtocolMalformed
 from audits.estimate import Verdict
 from audits.report import AuditReport
 from audits.sources.sample import Category, Sample
+from tests.benchmarks.published import PAGE
 from tests.unit.audits.drift.columns import sample
 from tests.unit.audits.drift.test_late_labels import CUT, DAY
 
@@ -298,3 +300,11 @@ def test_a_column_that_one_side_lacks_is_refused(lacks: str) -> None:
     sides = {"test": sample(300), "reference": sample(300), lacks: short}
     with pytest.raises(AuditError, match="no column 'age'"):
         run(sides, protocol=parse(RECORD), criteria=(), rng=np.random.default_rng(1))
+
+
+def test_the_protocol_of_the_guide_is_one() -> None:
+    guide = (PAGE.parent / "guides" / "watch-for-drift.md").read_text(encoding="utf-8")
+    written = guide.split("```yaml\n", 1)[1].split("```", 1)[0]
+    protocol = parse(yaml.safe_load(written))
+    assert protocol.late_labels is not None
+    assert protocol.as_record() == yaml.safe_load(written)
