@@ -42,6 +42,12 @@ class ManifestInvalid(ModelError):
         self.path = path
 
 
+class LearnerUnknown(ModelError):
+    """No learner has this name."""
+
+    code: ClassVar[str] = "model.learner_unknown"
+
+
 class ReaderUnknown(ModelError):
     """No reader of tables has this name."""
 

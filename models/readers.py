@@ -30,6 +30,16 @@ def _iwpc_warfarin(text: str, manifest: Manifest) -> Table:
     return _table(table(load_warfarin(io.StringIO(text))).sample(), manifest, label="stable_dose")
 
 
+def _approvals(text: str, manifest: Manifest) -> Table:
+    """Read the table of approved drugs.
+
+    Columns: key `molecule`; number `antineoplastic`; `structure`, `endocrine`, `first_approval`.
+    """
+    from models.screening.loader import load_approvals
+
+    return _table(load_approvals(text).sample, manifest, label="antineoplastic")
+
+
 def _table(sample: Sample, manifest: Manifest, *, label: str) -> Table:
     """Return the columns of a reader's own sample under their names."""
     numbers = dict(sample.numbers)
@@ -46,7 +56,7 @@ def _table(sample: Sample, manifest: Manifest, *, label: str) -> Table:
 
 
 READERS: Final[Mapping[str, Reader]] = MappingProxyType(
-    {CSV: read_table, "iwpc-warfarin": _iwpc_warfarin}
+    {CSV: read_table, "iwpc-warfarin": _iwpc_warfarin, "approvals": _approvals}
 )
 
 

@@ -14,9 +14,13 @@ from audits.criteria import Criterion
 from audits.estimate import Json
 from audits.report import AuditReport, Progress
 from audits.sources.sample import Sample
+from audits.temporal.protocol import TemporalRowsProtocol
+from models.learners import learner_of
 
 if TYPE_CHECKING:
     import numpy as np
+
+    from audits.temporal.learning import Learner
 
 
 class AuditKind(StrEnum):
@@ -45,6 +49,7 @@ class Method(Protocol):
         criteria: Sequence[Criterion],
         rng: np.random.Generator,
         progress: Progress,
+        **learner: Learner,
     ) -> AuditReport:
         """Return the report."""
         ...
@@ -66,5 +71,33 @@ def method_of(kind: AuditKind) -> Method:
 
 
 def check_method(kind: AuditKind, record: Mapping[str, Json]) -> None:
-    """Raise ProtocolMalformed where the method cannot be run as the record says."""
-    method_of(kind).parse(record)
+    """Raise ProtocolMalformed or a ModelError where the method cannot be run as the record says."""
+    _learner(method_of(kind).parse(record))
+
+
+def run_method(
+    kind: AuditKind,
+    samples: Mapping[str, Sample],
+    *,
+    record: Mapping[str, Json],
+    criteria: Sequence[Criterion],
+    rng: np.random.Generator,
+    progress: Progress,
+) -> AuditReport:
+    """Run the method as the record says; a kind that fits anew gets the learner that it names."""
+    method = method_of(kind)
+    protocol = method.parse(record)
+    return method.run(
+        samples,
+        protocol=protocol,
+        criteria=criteria,
+        rng=rng,
+        progress=progress,
+        **_learner(protocol),
+    )
+
+
+def _learner(protocol: object) -> dict[str, Learner]:
+    if not isinstance(protocol, TemporalRowsProtocol):
+        return {}
+    return {"learner": learner_of(protocol.learner, dict(protocol.parameters))}

@@ -24,6 +24,7 @@ from change_control.change.plan_protocol import Seed
 from change_control.errors import AuditProtocolInvalid
 from change_control.reading import Fault, read_record, read_text
 from models.documents import part_record, value_record
+from models.errors import ModelError
 from models.tasks import Direction
 from models.values import Count, DocumentPart, Name, Number, Slug, Text, unique
 
@@ -53,9 +54,9 @@ class Columns(DocumentPart):
 
 
 Metric = Annotated[
-    str, StringConstraints(strict=True, pattern=r"^[a-z][a-z0-9_]{0,63}(?:@[0-9.]{1,12})?$")
+    str, StringConstraints(strict=True, pattern=r"^[a-z][a-z0-9_ ]{0,119}(?:@[0-9.]{1,12})?$")
 ]
-"""A metric as estimates name it: "auroc", "sensitivity@0.5"."""
+"""A metric as estimates name it: "auroc", "sensitivity@0.5", "overdosed under fixed"."""
 Population = Annotated[
     str,
     StringConstraints(strict=True, pattern=r"^[A-Za-z0-9(][A-Za-z0-9 .,:%+/()_=&<>\[\]-]{0,199}$"),
@@ -195,7 +196,7 @@ def criteria(protocol: AuditProtocol) -> tuple[Criterion, ...]:
 def _faults(protocol: AuditProtocol) -> Iterable[Fault]:
     try:
         check_method(protocol.kind, protocol.method_record())
-    except AuditError as error:
+    except (AuditError, ModelError) as error:
         yield "protocol", str(error)
     for at, criterion in enumerate(protocol.criteria):
         try:

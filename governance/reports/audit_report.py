@@ -84,6 +84,8 @@ class CriterionShown:
     @property
     def floor_text(self) -> str:
         """Return what the plan demands of the value."""
+        if self.reading in {"superior", "non_inferior"}:
+            return "the gap decides"
         if self.direction == "within":
             return f"{wording.number_text(self.low)} to {wording.number_text(self.high)}"
         sign = "at most" if self.direction == "at_most" else "at least"
@@ -96,6 +98,12 @@ class CriterionShown:
             return f"interval excludes {wording.number_text(self.baseline)}"
         if self.reading == "margin":
             return f"interval within a margin of {wording.number_text(self.margin)}"
+        if self.reading == "superior":
+            return f"interval of the gap beyond {wording.number_text(self.margin)}"
+        if self.reading == "non_inferior":
+            return (
+                f"interval of the gap within {wording.number_text(self.margin)} on the worse side"
+            )
         return "the value decides"
 
     @property

@@ -11,5 +11,11 @@ inside the functions that fit.
 from collections.abc import Mapping
 from types import MappingProxyType
 
-DOCUMENTS: Mapping[str, str] = MappingProxyType({"temporal-protocol": "temporal-protocol.yaml"})
+DOCUMENTS: Mapping[str, str] = MappingProxyType(
+    {
+        "entry": "entry.yaml",
+        "dataset": "dataset.yaml",
+        "temporal-protocol": "temporal-protocol.yaml",
+    }
+)
 """Documents in this package by what they are; `governance` reads them, naming is pure."""

@@ -8,18 +8,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from importlib.metadata import version
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from audits.estimate import Json
-from audits.report import AuditReport, quiet
+from audits.report import quiet
 from audits.sources.sample import Sample
-from change_control.audit.kinds import method_of
+from change_control.audit.kinds import run_method
 from change_control.audit.protocol import AuditProtocol, criteria, protocol_from_record
 from governance.ledger.core import canonical
 from models.dataset import manifest_from_record
-
-if TYPE_CHECKING:
-    import numpy as np
 
 FORMAT: Final = "evidence/1"
 NUMERICS: Final = ("numpy", "scipy", "scikit-learn")
@@ -40,13 +37,21 @@ def evaluate_tables(*, header: bytes, protocol: bytes, tables: tuple[TableGiven,
 
     frozen = protocol_from_record(canonical.loads(protocol))
     samples = {given.role: _sample(given, frozen) for given in tables}
-    report = _report(frozen, samples, rng=np.random.default_rng(frozen.seed))
+    report = run_method(
+        frozen.kind,
+        samples,
+        record=frozen.method_record(),
+        criteria=criteria(frozen),
+        rng=np.random.default_rng(frozen.seed),
+        progress=quiet,
+    )
+    limits: list[Json] = [*frozen.limits, *report.limits]
     evidence: dict[str, Json] = {
         "format": FORMAT,
         "kind": frozen.kind.value,
         "about": canonical.loads(header),
         "software": software(),
-        "report": report.as_record(),
+        "report": {**report.as_record(), "limits": limits},
         "verdict": report.verdict.value,
     }
     return canonical.dumps(evidence)
@@ -70,17 +75,4 @@ def _sample(given: TableGiven, protocol: AuditProtocol) -> Sample:
         numbers=use.numbers,
         categories=use.categories,
         times=use.times,
-    )
-
-
-def _report(
-    protocol: AuditProtocol, samples: dict[str, Sample], *, rng: np.random.Generator
-) -> AuditReport:
-    method = method_of(protocol.kind)
-    return method.run(
-        samples,
-        protocol=method.parse(protocol.method_record()),
-        criteria=criteria(protocol),
-        rng=rng,
-        progress=quiet,
     )

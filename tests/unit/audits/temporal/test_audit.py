@@ -316,7 +316,9 @@ def test_drugs_by_year_of_approval_are_easier_at_random_than_in_time(test_data: 
     from models.screening.loader import load_approvals
 
     folder = Path(__file__).parents[4] / "models" / "screening"
-    written: Any = parse_document((folder / "temporal-protocol.yaml").read_text(encoding="utf-8"))
+    written: Any = parse_document((folder / "temporal-protocol.yaml").read_text(encoding="utf-8"))[
+        "protocol"
+    ]
     protocol = audit.parse(written)
     text = (test_data / "screening" / "approved_drugs_L01_upto2012.csv").read_text(encoding="utf-8")
     report = audit.run(

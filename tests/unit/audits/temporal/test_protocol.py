@@ -85,7 +85,7 @@ def test_protocol_of_the_screening_audit_can_be_run_as_written() -> None:
     from models.screening.ngram_learner import parse as parse_parameters
 
     path = Path(__file__).parents[4] / "models" / "screening" / "temporal-protocol.yaml"
-    written: Any = parse_document(path.read_text(encoding="utf-8"))
+    written: Any = parse_document(path.read_text(encoding="utf-8"))["protocol"]
     protocol = parse(written)
     assert protocol.as_record() == written
     assert protocol.learner == NAME
