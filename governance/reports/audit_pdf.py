@@ -26,6 +26,9 @@ from governance.reports.audit_report import (
 from governance.reports.chart import Chart
 from governance.reports.evidence_reader import read_audit
 
+_OF_NUMBERS: Final = frozenset(
+    f"0123456789. {wording.MINUS}{wording.EN_DASH}{wording.NARROW_SPACE}"
+)
 TEMPLATE: Final = Path(__file__).parent / "templates" / "audit.typ"
 
 
@@ -107,7 +110,7 @@ def criteria_data(
     """Return the criteria as the templates set them; `everything` is the word for all."""
     rows: list[list[Json]] = [
         [
-            f"{shown.title} ({everything if shown.population == 'all' else shown.population})",
+            _criterion(shown, everything),
             shown.estimate_text,
             shown.floor_text,
             shown.reading_text,
@@ -127,6 +130,13 @@ def criteria_data(
             for shown in criteria
         ],
     }
+
+
+def _criterion(shown: CriterionShown, everything: str) -> str:
+    """Return the criterion's name with its population, unless the name says it already."""
+    if shown.population != "all" and shown.population in shown.id:
+        return shown.title
+    return f"{shown.title} ({everything if shown.population == 'all' else shown.population})"
 
 
 def _population(population: str) -> str:
@@ -149,6 +159,10 @@ def chart_data(chart: Chart) -> dict[str, Json]:
         "svg": svg_of(chart.spec),
         "columns": list(chart.columns),
         "rows": rows_data(chart.rows),
+        "narrow": [
+            all(set(row[at]) <= _OF_NUMBERS for row in chart.rows)
+            for at in range(len(chart.columns))
+        ],
     }
 
 

@@ -200,11 +200,11 @@ def _intervals(chart: Record, values: list[Spec]) -> Spec:
             },
         }
     )
-    step = 22 if len(_groups(values)) < 2 else 12 * len(_groups(values)) + 10
+    step = 22 if len(_groups(values)) < 2 else 11 * len(_groups(values)) + 8
     return {
         "data": {"values": values},
         "width": WIDTH - _LABEL - 40,
-        "height": {"step": step},
+        "height": {"step": step, "for": "position"},
         "layer": layers,
     }
 
@@ -222,7 +222,7 @@ def _bars(chart: Record, values: list[Spec]) -> Spec:
     return {
         "data": {"values": values},
         "width": WIDTH - _LABEL - 40,
-        "height": {"step": 20},
+        "height": {"step": 20 * max(len(_groups(values)), 1), "for": "position"},
         "layer": [
             {
                 "mark": {"type": "bar", "height": {"band": 0.62}},

@@ -51,7 +51,7 @@ def evaluate_tables(*, header: bytes, protocol: bytes, tables: tuple[TableGiven,
         "kind": frozen.kind.value,
         "about": canonical.loads(header),
         "software": software(),
-        "report": {**report.as_record(), "limits": limits},
+        "report": {**report.as_record(), "question": frozen.question, "limits": limits},
         "verdict": report.verdict.value,
     }
     return canonical.dumps(evidence)
