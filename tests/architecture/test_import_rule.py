@@ -18,6 +18,11 @@ LINT_IMPORTS = Path(sys.executable).with_name("lint-imports")
 PLANTED = {
     "upward import": ("models/entry.py", "import governance.errors", "nothing upward"),
     "audits know models": ("audits/estimate.py", "import models.entry", "nothing upward"),
+    "the currency knows a report": (
+        "audits/estimate.py",
+        "import audits.report",
+        "rooms of audits",
+    ),
     "gate knows storage": (
         "governance/gate/__init__.py",
         "import governance.storage",
@@ -50,6 +55,7 @@ PLANTED = {
 }
 MODULES = (
     "audits/estimate.py",
+    "audits/report.py",
     "models/entry.py",
     "governance/errors.py",
     "governance/ledger/core.py",
