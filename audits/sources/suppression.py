@@ -47,7 +47,8 @@ class Equation:
 
 def suppressed_counts(tally: Tally, *, below: int) -> dict[str, tuple[int | None, ...]]:
     """Return the counts of each table, None where hidden; raise TallyNotDisclosable."""
-    columns = [axis.column for axis in tally.spec.axes]
+    used = {axis for table in tally.spec.tables for axis in table.axes}
+    columns = [axis.column for axis in tally.spec.axes if axis.id in used]
     if len(set(columns)) != len(columns):
         raise _refused("two axes count one column, so that the difference of their bins shows")
     counts = {table.id: tally.counts(table.id).ravel().tolist() for table in tally.spec.tables}
