@@ -127,9 +127,8 @@ def _fill(address: str, frame: pd.DataFrame, path: Path) -> None:
     kinds = {"x": "float8", "c": "text", "p": "bigint"}
     columns = ", ".join(f'"{name}" {kinds[name[0]]}' for name in frame.columns)
     frame.to_csv(path, index=False, header=False)
-    with psycopg.connect(address) as connection:
+    with psycopg.connect(address) as connection, path.open("rb") as file:
         connection.execute(f"CREATE TABLE rows ({columns})")
         with connection.cursor().copy("COPY rows FROM STDIN (FORMAT csv)") as copy:
-            with path.open("rb") as file:
-                while block := file.read(2**20):
-                    copy.write(block)
+            while block := file.read(2**20):
+                copy.write(block)
