@@ -2,7 +2,8 @@
 
 The certificate comes from a demonstration authority of the home's own, which nobody else trusts: it
 shows that the bytes are those that left this deployment, not who the deployment is. An operator
-puts a key and a chain of a real authority in its place (`seal.pem`, `seal-chain.pem`).
+puts a key and a chain of a real authority in its place (`seal.pem`: the key, the seal's
+certificate, then the authorities above it).
 
 Source: ETSI EN 319 142-1, clause 6 (PAdES baseline B-B); ISO 32000-2, 12.8 (signatures as
 incremental updates). A seal is not a person's signature: that stands in the ledger, bound to the
@@ -14,6 +15,7 @@ from __future__ import annotations
 import io
 import os
 import tempfile
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -26,9 +28,8 @@ from cryptography.x509.oid import NameOID
 
 from governance.errors import GovernanceError
 
-KEY_NAME: Final = "seal.pem"
-CHAIN_NAME: Final = "seal-chain.pem"
-"""The seal's certificate first, then the authorities above it."""
+SEAL_NAME: Final = "seal.pem"
+"""Key and certificates in one file, so that there is never half a seal."""
 FIELD: Final = "Seal"
 _YEARS: Final = 10
 
@@ -81,19 +82,25 @@ def seal_of(folder: Path, *, organisation: str, now_us: int) -> Seal:
 
     Raises SealUnusable where the files are there and cannot be used.
     """
-    key_path, chain_path = folder / KEY_NAME, folder / CHAIN_NAME
-    if not key_path.exists() and not chain_path.exists():
+    path = folder / SEAL_NAME
+    if not path.exists():
         made = demonstration_seal(organisation=organisation, now_us=now_us)
-        # The chain first: a key without its chain would be refused for ever.
-        _write(chain_path, b"".join(made.chain))
-        _write(key_path, made.key)
+        _write(path, made.key + b"".join(made.chain))
     try:
-        chain = x509.load_pem_x509_certificates(chain_path.read_bytes())
-        key = key_path.read_bytes()
-    except (OSError, ValueError) as error:
-        raise _unusable(folder) from error
+        content = path.read_bytes()
+        chain = x509.load_pem_x509_certificates(content)
+        key = serialization.load_pem_private_key(content, password=None)
+        same = _public_bytes(key.public_key()) == _public_bytes(chain[0].public_key())
+    except (OSError, ValueError, TypeError) as error:
+        raise _unusable() from error
+    if not same:
+        raise _unusable()
     return Seal(
-        key=key,
+        key=key.private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.NoEncryption(),
+        ),
         chain=tuple(one.public_bytes(serialization.Encoding.PEM) for one in chain),
     )
 
@@ -138,9 +145,9 @@ def seal_pdf(document: bytes, seal: Seal, *, reason: str) -> bytes:
         own = x509.load_pem_x509_certificate(seal.chain[0]).public_key()
         same = _public_bytes(private.public_key()) == _public_bytes(own)
     except (ValueError, TypeError) as error:
-        raise _unusable(None) from error
+        raise _unusable() from error
     if not same:
-        raise _unusable(None)
+        raise _unusable()
     der = private.private_bytes(
         serialization.Encoding.DER, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )
@@ -259,17 +266,16 @@ def _write(path: Path, content: bytes) -> None:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        os.link(name, path)
+        with suppress(FileExistsError):  # another process made it first: that one is read
+            os.link(name, path)
     finally:
         Path(name).unlink()
 
 
-def _unusable(folder: Path | None) -> SealUnusable:
-    where = "" if folder is None else f" in {folder.name}/"
+def _unusable() -> SealUnusable:
     return SealUnusable(
-        f"the document seal{where} has no readable key and certificate that belong together",
-        next_step=f"put back {KEY_NAME} and {CHAIN_NAME}, or take both away for a new "
-        "demonstration seal",
+        "the document seal has no readable key and certificate that belong together",
+        next_step=f"put back keys/{SEAL_NAME}, or take it away for a new demonstration seal",
     )
 
 

@@ -118,7 +118,11 @@ def model_and_version(reader: Reader, ref: str) -> tuple[str, Version | None]:
 
 
 def brought(
-    reader: Reader, protocol: AuditProtocol, tables: list[TableBrought]
+    reader: Reader,
+    protocol: AuditProtocol,
+    tables: list[TableBrought],
+    *,
+    among: frozenset[str] | None = None,
 ) -> list[tuple[TableBrought, Dataset, TableGiven]]:
     """Return each file with its registered table; raise where a role lacks or repeats a file.
 
@@ -132,7 +136,7 @@ def brought(
         )
     found = []
     for one in tables:
-        dataset, manifest = table_of_file(reader, sha256_hex(one.text.encode()))
+        dataset, manifest = table_of_file(reader, sha256_hex(one.text.encode()), among=among)
         table = TableGiven(
             role=one.role.value,
             manifest=canonical.dumps(manifest.as_record()),

@@ -64,7 +64,7 @@ def sign_report(deployment: Deployment, actor: Actor, request: SignReport) -> Re
 
     def sign(unit: Unit) -> Signature:
         evidence = unit.require(Evidence, request.evidence)
-        _refuse(evidence, actor, request)
+        _refuse(unit, evidence, actor, request)
         signature = signature_of(
             unit,
             deployment,
@@ -107,8 +107,10 @@ def sealed_document(
     return seal_pdf(document_of_view(view), seal, reason=reason)
 
 
-def _refuse(evidence: Evidence, actor: Actor, request: SignReport) -> None:
-    if evidence.produced_by == actor.person:
+def _refuse(reader: Reader, evidence: Evidence, actor: Actor, request: SignReport) -> None:
+    # A signature is over bytes: whoever produced the same bytes under another number is no reader.
+    producers = {one.produced_by for one in reader.find(Evidence, digest=evidence.digest)}
+    if actor.person in producers:
         raise FourEyes(
             f"you produced {evidence.id}",
             next_step="Ask somebody else to read and sign it.",

@@ -20,7 +20,7 @@ from governance.ledger.core import canonical
 from governance.operations.actor import Actor
 from governance.operations.operation import Operation, Request, Result
 from governance.registry.digest import sha256_hex
-from governance.registry.records import Dataset
+from governance.registry.records import Dataset, Evidence
 from governance.storage.ports import Reader, Unit
 from models.dataset import Manifest, manifest_from_record, parse_manifest
 
@@ -85,6 +85,7 @@ def add_table(deployment: Deployment, actor: Actor, request: AddTable) -> TableL
         known = unit.find(Dataset, digest=digest)
         if known:
             return _line(known[0], content)
+        _refuse_another_meaning(unit, _record(content)[2])
         dataset = Dataset(
             id=unit.next_id(Dataset, prefix="D"),
             title=manifest.title,
@@ -105,9 +106,35 @@ def add_table(deployment: Deployment, actor: Actor, request: AddTable) -> TableL
     return deployment.pen.commit(write)
 
 
-def table_of_file(reader: Reader, file_sha256: str) -> tuple[Dataset, Manifest]:
-    """Return the registered table whose file has this digest, or raise Conflict."""
+def _refuse_another_meaning(reader: Reader, file_sha256: str) -> None:
+    """Refuse another manifest of a file that evidence rests on: what it meant stays fixed (P4)."""
+    used = {name for one in reader.find(Evidence) for name in datasets_of(reader, one)}
+    for dataset in reader.find(Dataset, source=SOURCE):
+        if dataset.id in used and _record(reader.blob(dataset.digest))[2] == file_sha256:
+            raise Conflict(
+                f"evidence rests on this file as {dataset.id}, under another manifest",
+                next_step="export the table anew if its columns mean something else",
+            )
+
+
+def datasets_of(reader: Reader, evidence: Evidence) -> tuple[str, ...]:
+    """Return the tables that a piece of evidence read; none where it read a series."""
+    match canonical.loads(reader.blob(evidence.digest)):
+        case {"about": {"tables": [*tables]}}:
+            return tuple(str(one["dataset"]) for one in tables if isinstance(one, dict))
+    return ()
+
+
+def table_of_file(
+    reader: Reader, file_sha256: str, *, among: frozenset[str] | None = None
+) -> tuple[Dataset, Manifest]:
+    """Return the newest registered table whose file has this digest, or raise Conflict.
+
+    `among` are the only ones that count, where evidence says which it read.
+    """
     for dataset in reversed(reader.find(Dataset, source=SOURCE)):
+        if among is not None and dataset.id not in among:
+            continue
         content = reader.blob(dataset.digest)
         manifest, _, digest = _record(content)
         if digest == file_sha256:

@@ -15,6 +15,7 @@ from governance.operations.actor import Actor
 from governance.operations.audit.run_table_audit import TableBrought, brought, header_of
 from governance.operations.audit.table_work import evaluate_tables
 from governance.operations.audit.table_work import software as software_of_tables
+from governance.operations.audit.tables import datasets_of
 from governance.operations.change.evaluate_version import compute_evidence, gather_inputs
 from governance.operations.change.evaluation_work import software
 from governance.operations.inspect.evidence_line import EvidenceLine, evidence_line
@@ -125,7 +126,12 @@ def _again(
         inputs = gather_inputs(reader, deployment, version=version, plan=document)
         return lambda: compute_evidence(deployment, inputs)
     protocol = reader.blob(document.digest)
-    files = brought(reader, protocol_from_record(canonical.loads(protocol)), tables)
+    files = brought(
+        reader,
+        protocol_from_record(canonical.loads(protocol)),
+        tables,
+        among=frozenset(datasets_of(reader, evidence)),
+    )
     header = header_of(
         reader,
         ref=evidence.version or evidence.model,

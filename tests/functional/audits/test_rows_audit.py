@@ -11,7 +11,7 @@ import pytest
 from pypdf import PdfReader
 
 from change_control.errors import AuditProtocolInvalid, FourEyes, WrongRole
-from governance.adapters.pdf_seal import check_seal
+from governance.adapters.pdf_seal import SEAL_NAME, SealUnusable, check_seal
 from governance.errors import Conflict, Forbidden, InvalidInput
 from models.errors import ContractRefused
 from tests.support.rows_audit import MANIFEST, PROTOCOL, prepare, rows
@@ -146,6 +146,37 @@ def test_a_reviewer_who_ran_the_audit_needs_another_reader(home: Small) -> None:
     evidence = home.perform("rea", "audit.run_table", **prepare(home))
     with pytest.raises(FourEyes):
         home.signed("rea", "audit.sign", evidence=evidence["evidence"])
+
+
+def test_whoever_produced_the_same_bytes_under_another_number_is_no_reader(home: Small) -> None:
+    asked = prepare(home)
+    home.perform("olga", "audit.run_table", **asked)
+    second = home.perform("mo", "audit.run_table", **asked)
+    with pytest.raises(FourEyes):
+        home.signed("olga", "audit.sign", evidence=second["evidence"])
+
+
+def test_a_file_that_evidence_rests_on_keeps_its_meaning(home: Small) -> None:
+    asked = prepare(home)
+    corrected = MANIFEST.replace("As registered", "As corrected")
+    home.perform("cas", "data.add_table", manifest=corrected, text=rows())
+    evidence = home.perform("mo", "audit.run_table", **asked)
+    other = MANIFEST.replace("simulated: true", "simulated: false")
+    with pytest.raises(Conflict):
+        home.perform("cas", "data.add_table", manifest=other, text=rows())
+    again = home.perform(
+        "aud", "audit.reproduce", evidence=evidence["evidence"], tables=asked["tables"]
+    )
+    assert again["identical"]
+
+
+def test_a_broken_seal_leaves_no_signature(home: Small) -> None:
+    evidence = home.perform("mo", "audit.run_table", **prepare(home))
+    (home.deployment.home.keys_dir / SEAL_NAME).write_text("broken")
+    before = home.size()
+    with pytest.raises(SealUnusable):
+        home.signed("rea", "audit.sign", evidence=evidence["evidence"])
+    assert kinds(home, before) == []
 
 
 def test_an_unregistered_file_opens_no_attempt(home: Small) -> None:

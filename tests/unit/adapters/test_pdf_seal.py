@@ -9,8 +9,7 @@ import pytest
 from pypdf import PdfReader, PdfWriter
 
 from governance.adapters.pdf_seal import (
-    CHAIN_NAME,
-    KEY_NAME,
+    SEAL_NAME,
     Seal,
     SealUnusable,
     check_seal,
@@ -109,17 +108,25 @@ def test_an_unsealed_document_is_refused(document: bytes, seal: Seal) -> None:
 def test_the_seal_of_a_folder_is_made_once_and_private(tmp_path: Path) -> None:
     first = seal_of(tmp_path, organisation="st-olav", now_us=NOW_US)
     assert seal_of(tmp_path, organisation="st-olav", now_us=NOW_US + 1) == first
-    assert {path.name for path in tmp_path.iterdir()} == {KEY_NAME, CHAIN_NAME}
-    assert all(path.stat().st_mode & 0o077 == 0 for path in tmp_path.iterdir())
+    assert {path.name for path in tmp_path.iterdir()} == {SEAL_NAME}
+    assert (tmp_path / SEAL_NAME).stat().st_mode & 0o077 == 0
 
 
-@pytest.mark.parametrize("name", [KEY_NAME, CHAIN_NAME])
-def test_half_a_seal_is_refused_and_not_replaced(tmp_path: Path, name: str) -> None:
+@pytest.mark.parametrize("kept", [0, 100, 400])
+def test_half_a_seal_is_refused_and_not_replaced(tmp_path: Path, kept: int) -> None:
     seal_of(tmp_path, organisation="st-olav", now_us=NOW_US)
-    (tmp_path / name).unlink()
+    path = tmp_path / SEAL_NAME
+    path.write_bytes(path.read_bytes()[:kept])
     with pytest.raises(SealUnusable):
         seal_of(tmp_path, organisation="st-olav", now_us=NOW_US)
-    assert not (tmp_path / name).exists()
+    assert len(path.read_bytes()) == kept
+
+
+def test_a_key_beside_another_certificate_is_refused_before_anybody_signs(tmp_path: Path) -> None:
+    one, other = (demonstration_seal(organisation="st-olav", now_us=NOW_US) for _ in range(2))
+    (tmp_path / SEAL_NAME).write_bytes(one.key + b"".join(other.chain))
+    with pytest.raises(SealUnusable):
+        seal_of(tmp_path, organisation="st-olav", now_us=NOW_US)
 
 
 def test_a_key_of_another_certificate_seals_nothing(document: bytes, seal: Seal) -> None:
