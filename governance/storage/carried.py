@@ -19,7 +19,6 @@ from governance.storage.rebuild_private import CARRIED, CARRIED_CLIENTS, CARRIED
 
 CARRIED_FROM: Final = "carried_from"
 OUTCOMES_DIGEST: Final = "outcomes_sha256"
-_NEEDLE: Final = f'"kind":"{CARRIED}"'.encode()
 _LISTS: Final = ("blobs", "changes", CARRIED_PEOPLE, CARRIED_CLIENTS)
 
 
@@ -59,9 +58,9 @@ class CarriedFold:
         self.outcomes: dict[int, str] = {}
         self.entries = 0
 
-    def add(self, env: bytes, facts: Mapping[str, Json], seq: int) -> None:
+    def add(self, kind: str, facts: Mapping[str, Json], seq: int) -> None:
         """Take in entry `seq`, from 1 on; raise LedgerTampered."""
-        if _NEEDLE not in env and CARRIED_FROM not in facts:
+        if kind != CARRIED and CARRIED_FROM not in facts:
             self.finish()
             return
         if not self._runs:

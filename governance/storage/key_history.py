@@ -15,22 +15,10 @@ from governance.ledger.core import canonical
 from governance.ledger.core.errors import LedgerTampered, NotCanonical
 from governance.ledger.core.log_keys import KEY_EVENTS, LogKeys
 from governance.ledger.core.record import decode_entry, facts_commitment
+from governance.ledger.store.by_kind import is_of_kind
 from governance.ledger.store.cells import check_row
 
 VKEYS: Final = "vkeys"
-
-# The envelope is canonical, so a kind has one spelling in it; no other field can hold quotes.
-NEEDLES: Final = tuple(f'"kind":"{kind}"'.encode() for kind in sorted(KEY_EVENTS))
-_WHERE: Final = {
-    "sqlite": " OR ".join(f"instr(env, :k{i}) > 0" for i in range(len(NEEDLES))),
-    "postgresql": " OR ".join(f"position(:k{i} IN env) > 0" for i in range(len(NEEDLES))),
-}
-_READ: Final = {
-    dialect: "SELECT seq, env, facts, facts_salt FROM entry "  # noqa: S608 - our names
-    f"WHERE seq = 0 OR {where} ORDER BY seq"
-    for dialect, where in _WHERE.items()
-}
-_VALUES: Final = {f"k{i}": needle for i, needle in enumerate(NEEDLES)}
 
 
 def read_log_keys(engine: Engine, origin: str) -> LogKeys:
@@ -39,9 +27,13 @@ def read_log_keys(engine: Engine, origin: str) -> LogKeys:
     Facts that are not those that were committed to are refused; so is a change that the keys
     before it did not sign.
     """
-    query = text(_READ[engine.dialect.name])
+    condition, values = is_of_kind(engine.dialect.name, sorted(KEY_EVENTS))
+    query = text(
+        "SELECT seq, env, facts, facts_salt FROM entry "  # noqa: S608 - our names
+        f"WHERE seq = 0 OR {condition} ORDER BY seq"
+    )
     with engine.connect() as connection, connection.begin():
-        rows = list(connection.execute(query, _VALUES))
+        rows = list(connection.execute(query, values))
     if not rows or rows[0].seq != 0:
         raise LedgerTampered("the first entry is missing", sequence=0)
     keys = LogKeys.begin(origin, _facts(*rows[0])[1].get(VKEYS))

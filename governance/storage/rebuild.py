@@ -12,11 +12,10 @@ facts themselves are those that were logged is the chain's question: `LedgerView
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any, Final
 
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from sqlalchemy import Connection, Engine, RowMapping, select
 
 from governance.home import Home
@@ -24,40 +23,28 @@ from governance.ledger.core import canonical
 from governance.ledger.core.body_cipher import SealedBody, unseal
 from governance.ledger.core.canonical import Json
 from governance.ledger.core.errors import BodyUnreadable, LedgerTampered, NotCanonical
-from governance.ledger.core.log_keys import LogKeys
 from governance.ledger.core.progress import UNWATCHED, Watch
-from governance.ledger.core.record import decode_entry
-from governance.ledger.store.cells import check_cells, check_row, of_another_type
-from governance.ledger.store.erased import Erasures
+from governance.ledger.core.verify import BLOCK_ROWS
+from governance.ledger.store.cells import check_cells, check_row
 from governance.ledger.store.keys import KeyDestroyed, KeyStore, KeyUnknown
-from governance.ledger.store.streaming import streamed
+from governance.ledger.store.streaming import streamed, streamed_blocks
 from governance.ledger.store.tables import BlobRow, BodyRow, EntryRow, Row
-from governance.registry.records import ServiceClient, Signature
+from governance.registry.records import ServiceClient
 from governance.storage import schema
 from governance.storage.bulk import SqlRow
-from governance.storage.carried import CarriedFold
 from governance.storage.chain import read_head
-from governance.storage.genesis import check_genesis, check_policy
-from governance.storage.key_history import NEEDLES, VKEYS
+from governance.storage.fold import Counted, Folded, same
+from governance.storage.genesis import check_policy
 from governance.storage.log_signer import check_log_keys
 from governance.storage.ports import OutcomeRow
 from governance.storage.private_tables import OutcomeTableRow
-from governance.storage.projection import (
-    COLUMNS,
-    Insert,
-    Update,
-    Value,
-    apply_changes,
-    touches_standing,
-)
+from governance.storage.projection import COLUMNS, Value
 from governance.storage.rebuild_private import (
-    Credentials,
     compare_credentials,
     compare_erased,
     compare_idempotency,
-    verify_signature,
 )
-from governance.storage.succession.statement import Succession, check_signatories
+from governance.storage.succession.statement import check_signatories
 from governance.storage.unit import OUTCOMES_RECORDED, outcome_values
 
 _ENTRY = Row.metadata.tables[EntryRow.__tablename__]
@@ -71,7 +58,6 @@ _WITH_BODIES: Final = (
 )
 # The envelope is canonical, so a kind has one spelling in it; no other field can hold quotes.
 _RECORDS_OUTCOMES: Final = f'"kind":"{OUTCOMES_RECORDED}"'.encode()
-_CHANGES_POLICY: Final = b'"kind":"ledger.policy_changed"'
 _OUTCOME_FIELDS: Final = ("batch", "model", "series", "month", "value", "known_us")
 
 
@@ -83,43 +69,6 @@ class RebuildReport:
     rows_compared: int
     tables: Mapping[str, int]
     outcomes_erased: int
-
-
-@dataclass(slots=True)
-class Folded:
-    """Governed rows as dictionaries (`projection.Target`), and who set each column last."""
-
-    rows: dict[str, dict[str, dict[str, Value]]] = field(
-        default_factory=lambda: {table: {} for table in COLUMNS}
-    )
-    set_by: dict[tuple[str, str], dict[str, int]] = field(default_factory=dict)
-
-    def insert(self, change: Insert) -> None:
-        """Add the row."""
-        table = self.rows[change.table]
-        if change.key in table:
-            raise LedgerTampered(
-                f"it adds {change.table} {change.key}, which exists", sequence=change.seq
-            )
-        place = {"created_seq": change.seq, "created_pos": change.pos}
-        table[change.key] = {**change.row, **place}
-        self.set_by[change.table, change.key] = dict.fromkeys(table[change.key], change.seq)
-
-    def update(self, change: Update) -> None:
-        """Replace the values."""
-        row = self.rows[change.table].get(change.key)
-        if row is None or any(not _same(row[name], old) for name, old in change.old.items()):
-            raise LedgerTampered(
-                f"it changes {change.table} {change.key} from what it was not",
-                sequence=change.seq,
-            )
-        row.update(change.new)
-        self.set_by[change.table, change.key].update(dict.fromkeys(change.new, change.seq))
-
-    def verify_signatures(self, key: Ed25519PublicKey) -> None:
-        """Verify every signature over the columns that it stands beside."""
-        for row_id, row in self.rows[Signature.TABLE].items():
-            verify_signature(row, key=key, sequence=self.set_by[Signature.TABLE, row_id]["id"])
 
 
 def rebuild_check(
@@ -139,9 +88,10 @@ def rebuild_check(
     with engine.connect() as connection, connection.begin():
         check_cells(connection)
         entries = select(_ENTRY.c.seq, _ENTRY.c.facts, _ENTRY.c.env).order_by(_ENTRY.c.seq)
-        with streamed(connection, entries) as rows:
-            for row in watch.rows("rows", rows):
-                counted.add(row, folded, home)
+        with streamed_blocks(connection, entries, rows=BLOCK_ROWS) as blocks:
+            for block in watch.blocks("rows", blocks):
+                for seq, facts, env in block:
+                    counted.add(seq, env, facts, folded, home)
         counted.carried.finish()
         for table in COLUMNS:
             _compare_table(connection, table, folded)
@@ -171,61 +121,6 @@ def rebuild_check(
     )
 
 
-@dataclass(slots=True)
-class Counted:
-    """What the stream of entries leaves behind beside the rows."""
-
-    entries: int = 0
-    standing_epoch: int = 0
-    blobs: dict[str, tuple[str, int, int]] = field(default_factory=dict)
-    credentials: Credentials = field(default_factory=Credentials)
-    policy: tuple[Json, int] = (None, 0)
-    erasures: Erasures = field(default_factory=Erasures)
-    keys: LogKeys | None = None
-    succession: Succession | None = None
-    carried: CarriedFold = field(default_factory=lambda: CarriedFold(None))
-
-    def log_keys(self) -> LogKeys:
-        """Return the log's keys as the entries so far state them."""
-        if self.keys is None:
-            raise LedgerTampered("the first entry is missing", sequence=0)
-        return self.keys
-
-    def add(self, row: RowMapping, folded: Folded, home: Home) -> None:
-        """Take in an entry, in order, and fold its changes."""
-        seq, facts = row["seq"], _facts(row["facts"], row["seq"])
-        if not isinstance(row["env"], bytes):
-            raise of_another_type("its env", sequence=seq)
-        if self.entries == 0:
-            self.succession = check_genesis(facts, home)
-            self.policy = facts.get("policy"), seq
-            self.keys = LogKeys.begin(home.origin, facts.get(VKEYS))
-            succession = self.succession
-            self.carried = CarriedFold(None if succession is None else succession.carried)
-        elif _CHANGES_POLICY in row["env"]:
-            self.log_keys().allow(seq, decode_entry(row["env"]).kind)
-            self.policy = facts.get("new"), seq
-        elif any(needle in row["env"] for needle in NEEDLES):
-            self.keys = self.log_keys().after(seq, decode_entry(row["env"]).kind, facts)
-        elif self.log_keys().closed_seq is not None:
-            self.log_keys().allow(seq, decode_entry(row["env"]).kind)
-        if self.entries:
-            self.carried.add(row["env"], facts, seq)
-        self.entries += 1
-        self.credentials.add(row["env"], facts, seq)
-        self.erasures.add(row["env"], facts, seq)
-        changes = facts.get("changes")
-        if changes:
-            apply_changes(changes, folded, seq=seq)
-            self.standing_epoch += isinstance(changes, list) and touches_standing(changes)
-        for blob in _listed(facts.get("blobs")):
-            match blob:
-                case [str(digest), str(media_type), int(size)]:
-                    self.blobs[digest] = (media_type, size, seq)
-                case _:
-                    raise LedgerTampered("it names a blob in no known form", sequence=seq)
-
-
 def _compare_table(connection: Connection, name: str, folded: Folded) -> None:
     expected = dict(folded.rows[name])
     with streamed(connection, select(Row.metadata.tables[name])) as rows:
@@ -248,7 +143,7 @@ def _compare_row(
     table: str, row: RowMapping, says: Mapping[str, Value], set_by: Mapping[str, int]
 ) -> None:
     for column, value in says.items():
-        if not _same(row[column], value):
+        if not same(row[column], value):
             raise LedgerTampered(
                 f"table {table} row {row['id']} column {column}: "
                 f"facts say {value!r}, database says {row[column]!r}",
@@ -372,23 +267,8 @@ def _compare_head(connection: Connection, counted: Counted) -> None:
             )
 
 
-def _facts(raw: bytes, seq: int) -> dict[str, Json]:
-    try:
-        facts = canonical.loads(raw)
-    except NotCanonical as error:
-        raise LedgerTampered("its facts are not canonical JSON", sequence=seq) from error
-    if not isinstance(facts, dict):
-        raise LedgerTampered("its facts are not an object", sequence=seq)
-    return facts
-
-
 def _listed(value: Json) -> list[Json]:
     return value if isinstance(value, list) else []
-
-
-def _same(one: object, other: object) -> bool:
-    """Compare values of one type: to Python 1 == True, to a record it is another value."""
-    return type(one) is type(other) and one == other
 
 
 def _place(seq: object) -> int | None:
@@ -399,4 +279,4 @@ def _differing(says: SqlRow | None, has: SqlRow | None) -> str:
     if says is None or has is None:
         return "(all)"
     pairs = zip(_OUTCOME.c.keys(), says, has, strict=True)
-    return next((name for name, one, other in pairs if not _same(one, other)), "(none)")
+    return next((name for name, one, other in pairs if not same(one, other)), "(none)")

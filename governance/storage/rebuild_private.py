@@ -69,13 +69,12 @@ class Credentials:
     people: dict[str, _Credential] = field(default_factory=dict)
     clients: dict[str, _Credential] = field(default_factory=dict)
 
-    def add(self, env: bytes, facts: Mapping[str, Json], seq: int) -> None:
+    def add(self, kind: str, facts: Mapping[str, Json], seq: int) -> None:
         """Take in the entry's facts; whom they are about is the record that the act touches."""
-        self._add_carried(env, facts, seq)
+        self._add_carried(kind, facts, seq)
         digest = facts.get(CREDENTIAL_FACT)
         if digest is None:
             return
-        kind = decode_entry(env).kind
         if kind in _PERSON_KINDS:
             known, whom = self.people, _whom(facts, "person", Person.TABLE)
         elif kind in _CLIENT_KINDS:
@@ -86,7 +85,7 @@ class Credentials:
             raise LedgerTampered("its credential has no known form", sequence=seq)
         known[whom] = _Credential(digest=digest, must_change=facts.get("must_change"), seq=seq)
 
-    def _add_carried(self, env: bytes, facts: Mapping[str, Json], seq: int) -> None:
+    def _add_carried(self, kind: str, facts: Mapping[str, Json], seq: int) -> None:
         """Take in what a successor carried over of the log before it."""
         for name, owner, known in (
             (CARRIED_PEOPLE, "person", self.people),
@@ -95,7 +94,7 @@ class Credentials:
             listed = facts.get(name)
             if listed is None:
                 continue
-            if decode_entry(env).kind != CARRIED or not isinstance(listed, list):
+            if kind != CARRIED or not isinstance(listed, list):
                 raise LedgerTampered("its credentials have no known form", sequence=seq)
             for one in listed:
                 whom = one.get(owner) if isinstance(one, dict) else None

@@ -16,6 +16,7 @@ from governance.ledger.core import canonical
 from governance.ledger.core.errors import LedgerTampered, NotCanonical, PolicyRejected
 from governance.ledger.core.policy import Policy
 from governance.ledger.core.record import decode_entry, facts_commitment
+from governance.ledger.store.by_kind import is_of_kind
 from governance.ledger.store.cells import check_row
 from governance.ledger.store.tables import EntryRow, Row
 
@@ -25,12 +26,6 @@ CHANGED_FROM: Final = "old"
 CHANGED_TO: Final = "new"
 
 _ENTRY = Row.metadata.tables[EntryRow.__tablename__]
-# The envelope is canonical, so a kind has one spelling in it; no other field can hold quotes.
-_NEEDLE: Final = f'"kind":"{POLICY_CHANGED}"'.encode()
-_LAST: Final = {
-    "sqlite": text("SELECT max(seq) FROM entry WHERE instr(env, :needle) > 0"),
-    "postgresql": text("SELECT max(seq) FROM entry WHERE position(:needle IN env) > 0"),
-}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,7 +41,7 @@ class PolicyInForce:
 def policy_in_force(engine: Engine) -> PolicyInForce:
     """Return what the ledger states; raise LedgerTampered where its facts were changed."""
     with engine.connect() as connection, connection.begin():
-        last = connection.execute(_LAST[engine.dialect.name], {"needle": _NEEDLE}).scalar()
+        last = _last_change(connection)
         seq = 0 if last is None else int(last)
         facts = _facts(connection, seq)
     stated, before = facts.get(STATED if last is None else CHANGED_TO), facts.get(CHANGED_FROM)
@@ -59,6 +54,12 @@ def policy_in_force(engine: Engine) -> PolicyInForce:
     return PolicyInForce(
         text=stated, policy=policy, seq=seq, before=before if isinstance(before, str) else None
     )
+
+
+def _last_change(connection: Connection) -> int | None:
+    condition, values = is_of_kind(connection.dialect.name, [POLICY_CHANGED])
+    query = text(f"SELECT max(seq) FROM entry WHERE {condition}")  # noqa: S608 - our names
+    return connection.execute(query, values).scalar()
 
 
 def finish_policy_change(home: Home, in_force: PolicyInForce) -> None:

@@ -2,7 +2,7 @@
 
 What a year of a busy gate leaves behind is made in a minute. The entries come from the same code
 as everybody's (`Sealer`, `Draft`), only in commits of thousands; a signed checkpoint stands under
-every `COMMIT` entries, as under a gate whose commits hold so many.
+every `COMMIT` entries, or as many as are asked for, as under a gate whose commits hold so many.
 """
 
 from __future__ import annotations
@@ -64,18 +64,18 @@ def answer_facts(number: int, *, body_key: str | None) -> Mapping[str, Json]:
     }
 
 
-def long_home(entries: int, *, cache: Path | None = None) -> Path:
+def long_home(entries: int, *, cache: Path | None = None, commit: int = COMMIT) -> Path:
     """Return a home with a log of so many entries, made once and kept in the temporary folder.
 
     One of another schema, or written by another form of this file, is left where it is.
     """
     folder = cache or Path(tempfile.gettempdir()) / f"oncovigil-benchmark-{os.getuid()}"
-    root = folder / f"log-{entries}-{_form()}"
+    root = folder / f"log-{entries}-by-{commit}-{_form()}"
     if not root.exists():
         folder.mkdir(mode=0o700, exist_ok=True)
         making = Path(tempfile.mkdtemp(dir=folder))
         try:
-            fill(making / "home", entries)
+            fill(making / "home", entries, commit=commit)
             (making / "home").replace(root)
         finally:
             shutil.rmtree(making)
@@ -89,8 +89,8 @@ def _form() -> str:
     return sha256(content).hexdigest()[:12]
 
 
-def fill(root: Path, entries: int) -> Home:
-    """Create a home at `root` and grow its log to `entries`."""
+def fill(root: Path, entries: int, *, commit: int = COMMIT) -> Home:
+    """Create a home at `root` and grow its log to `entries`, a checkpoint for each `commit`."""
     home = create_home(
         root, organisation="example.org", deployment="benchmark", clock=SystemClock()
     )
@@ -102,14 +102,14 @@ def fill(root: Path, entries: int) -> Home:
         sealer = Sealer(origin=home.origin, keys=keys)
         with engine.connect() as connection:
             _hurry(connection)
-            for count in _batches(entries - 1):
+            for count in _batches(entries - 1, commit * max(1, _BATCH // commit)):
                 with connection.begin():
                     head = read_head(connection, lock=True)
                     assert head is not None
                     draft = Draft(head)
                     _append(draft, sealer, count, body_key)
                     draft.write(connection)
-                    signed = _signed(home, head, draft)
+                    signed = _signed(home, head, draft, commit)
                     insert_rows(connection, _CHECKPOINT, signed)
             run(connection, "PRAGMA journal_mode = WAL")
             notes.append(str(signed[-1][1]).encode())
@@ -126,9 +126,9 @@ def _hurry(connection: Connection) -> None:
         run(connection, f"PRAGMA {pragma}")
 
 
-def _batches(entries: int) -> Iterator[int]:
-    for done in range(0, entries, _BATCH):
-        yield min(_BATCH, entries - done)
+def _batches(entries: int, batch: int) -> Iterator[int]:
+    for done in range(0, entries, batch):
+        yield min(batch, entries - done)
 
 
 def _append(draft: Draft, sealer: Sealer, count: int, body_key: str) -> None:
@@ -140,12 +140,12 @@ def _append(draft: Draft, sealer: Sealer, count: int, body_key: str) -> None:
         draft.append(prepared, t_us=now_us)
 
 
-def _signed(home: Home, head: Head, draft: Draft) -> list[tuple[int, str]]:
-    """Return a signed note for every `COMMIT` entries of the draft."""
+def _signed(home: Home, head: Head, draft: Draft, commit: int) -> list[tuple[int, str]]:
+    """Return a signed note for every `commit` entries of the draft."""
     key, signed = home.log_key(), []
     frontier: Frontier = head.frontier
-    for at in range(0, len(draft.leaves), COMMIT):
-        frontier = frontier.extend(draft.leaves[at : at + COMMIT])
+    for at in range(0, len(draft.leaves), commit):
+        frontier = frontier.extend(draft.leaves[at : at + commit])
         checkpoint = Checkpoint(origin=home.origin, size=frontier.size, root=frontier.root())
         signed.append((frontier.size, sign_checkpoint(checkpoint, private_key=key).decode()))
     return signed

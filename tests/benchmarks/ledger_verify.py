@@ -6,7 +6,8 @@
 A log of two million entries is written once and kept in the temporary folder. Each look at it is a
 process of its own, so that its memory is its own: deriving the tree as every start does, the full
 verification of `vigil ledger verify`, and the rebuild check. The same over a tenth of the log says
-what grows with it. Rates are entries a second of processor time, because that is one core's.
+what grows with it, and over another tenth, written `SPARSE` entries a commit, what the signatures
+of checkpoints cost. Rates are entries a second of processor time, because that is one core's.
 """
 
 from __future__ import annotations
@@ -38,6 +39,7 @@ DERIVE_SECONDS_GOAL: Final = 10
 TREE_BYTES_GOAL: Final = 100
 RECEIPT_GOAL: Final = 0.5
 REPLACED_TARGETS: Final = {"derive": (0.5, "hashes alone"), "verify": (0.2, "with canonical form")}
+SPARSE: Final = 1000
 PHASES: Final = ("derive", "verify", "rebuild")
 ROOT: Final = PAGE.parents[1]
 
@@ -115,8 +117,10 @@ def measure(short: bool) -> Result:
         homes = {
             size: long_home(size, cache=cache) for size in (shape.entries // 10, shape.entries)
         }
+        sparse = long_home(shape.entries // 10, cache=cache, commit=SPARSE)
         rounds = [{size: _in_process(home) for size, home in homes.items()}
                   for _ in range(shape.rounds)]  # fmt: skip
+        sparse_rounds = [{shape.entries // 10: _in_process(sparse)} for _ in range(shape.rounds)]
     receipts = [_receipts(shape.receipts) for _ in range(shape.receipt_rounds)]
     return {
         "benchmark": NAME,
@@ -124,6 +128,11 @@ def measure(short: bool) -> Result:
         "machine": machine(),
         "log": {"entries_per_checkpoint": COMMIT, "entries_per_body": BODY_EVERY},
         "phases": {phase: _phase(phase, rounds, shape.entries) for phase in PHASES},
+        "sparse": {
+            "entries_per_checkpoint": SPARSE,
+            "rate": _rates("verify", sparse_rounds, shape.entries // 10),
+            "against_bare_hash": _against_hash("verify", sparse_rounds, shape.entries // 10),
+        },
         "receipts": _judged(receipts),
         "rounds": [{str(size): found for size, found in each.items()} for each in rounds],
     }
@@ -145,15 +154,23 @@ def _phase(phase: str, rounds: list[dict[int, Result]], entries: int) -> Result:
         (one["rss_peak"] - one["rss_before"]) - (other["rss_peak"] - other["rss_before"])
         for one, other in zip(long, short, strict=True)
     ]
-    rates = [entries / one["cpu_seconds"] for one in long]
-    hashes = [each[entries]["hash"]["cpu_seconds"] / (entries // 10) for each in rounds]
     return {
-        "rate": _spread(rates),
-        "against_bare_hash": _spread([r * h for r, h in zip(rates, hashes, strict=True)]),
+        "rate": _rates(phase, rounds, entries),
+        "against_bare_hash": _against_hash(phase, rounds, entries),
         "wall_seconds": _spread([one["wall_seconds"] for one in long]),
         "bytes_per_entry": _spread([g / (entries - entries // 10) for g in grew]),
         "peak_megabytes": _spread([one["rss_peak"] / 1e6 for one in long]),
     }
+
+
+def _rates(phase: str, rounds: list[dict[int, Result]], entries: int) -> dict[str, float]:
+    return _spread([entries / each[entries][phase]["cpu_seconds"] for each in rounds])
+
+
+def _against_hash(phase: str, rounds: list[dict[int, Result]], entries: int) -> dict[str, float]:
+    """Return the rates as parts of what bare SHA-256 does: `look` hashes a tenth of the entries."""
+    found = [each[entries] for each in rounds]
+    return _spread([one["hash"]["cpu_seconds"] * 10 / one[phase]["cpu_seconds"] for one in found])
 
 
 def _receipts(count: int) -> dict[str, float]:
@@ -220,6 +237,8 @@ def table(result: Result) -> str:
             f"| {found['wall_seconds']['median']:.1f} | {_whole(found['bytes_per_entry'])} "
             f"| {found['peak_megabytes']['median']:.0f} | {goals[phase]} |"
         )
+        if phase == "verify" and "sparse" in result:
+            lines.append(_sparse(result["sparse"], goals[phase]))
     if entries != LONG.entries:
         lines += ["", _too_short(result, entries)]
     lines += ["", "| receipt | verifications/s | of V/(1 + witnesses) (range) | goal |",
@@ -234,6 +253,12 @@ def table(result: Result) -> str:
     every = f"{log['entries_per_checkpoint']} entries, a body for each {log['entries_per_body']}"
     below = f"V {verifies:.0f} Ed25519 verifications/s; a signed checkpoint for each {every}."
     return "\n".join([*lines, "", below, "", _replaced(result)])
+
+
+def _sparse(found: Result, goal: str) -> str:
+    what = f"verify, {found['entries_per_checkpoint']} entries a commit"
+    ratio = _text(found["against_bare_hash"], 2)
+    return f"| {what} | {_text(found['rate'], 0)} | {ratio} | | | | {goal.partition(',')[0]} |"
 
 
 def _too_short(result: Result, entries: int) -> str:

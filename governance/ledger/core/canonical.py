@@ -33,6 +33,8 @@ MAX_BYTES: Final = 4 * 1024 * 1024
 
 _OPTIONS: Final = orjson.OPT_SORT_KEYS | orjson.OPT_STRICT_INTEGER
 
+_BACKSLASH: Final = ord("\\")
+
 _NEXT: Final = (
     "Send integers below 2**53, decimal strings for other numbers, lists, and objects with "
     "ASCII names."
@@ -79,21 +81,43 @@ def loads(raw: bytes) -> Json:
     except orjson.JSONDecodeError as error:
         raise NotCanonical("the bytes are not JSON", next_step=_NEXT) from error
     # Without bytes above 0x7F and without escapes every name is ASCII already.
-    names = not raw.isascii() or b"\\" in raw
-    if type(value) is dict and not names:  # what facts are
-        _check_all(value.values(), MAX_DEPTH - 1, names=False)
+    if _BACKSLASH in raw or not raw.isascii():
+        _check_all((value,), MAX_DEPTH, names=True)
+    elif type(value) is dict:  # what facts are
+        _check_parsed(value.values(), MAX_DEPTH - 1)
     else:
-        _check_all((value,), MAX_DEPTH, names=names)
-    # What was parsed and has a canonical form can be encoded.
-    if orjson.dumps(value, option=_OPTIONS) != raw:
+        _check_parsed((value,), MAX_DEPTH)
+    try:
+        same = orjson.dumps(value, None, _OPTIONS) == raw
+    except orjson.JSONEncodeError as error:  # what was parsed can be written but for its integers
+        raise _too_large_an_integer() from error
+    if not same:
         raise NotCanonical("the bytes are JSON but not the canonical spelling", next_step=_NEXT)
     return value
+
+
+def _check_parsed(items: Iterable[object], depth: int) -> None:
+    """Refuse parsed values that have no canonical form, where names are known to be ASCII text.
+
+    Hot: a call for a container only. Integers have their range from `_OPTIONS`, when written.
+    """
+    for item in items:
+        kind = type(item)
+        if kind is str or item is None or kind is bool or kind is int:
+            continue
+        if kind is float:
+            raise _no_form(kind)
+        if depth == 0:
+            raise _too_deep()
+        if item:
+            within = item.values() if kind is dict else item  # type: ignore[attr-defined]
+            _check_parsed(within, depth - 1)  # type: ignore[arg-type]
 
 
 def _check_all(items: Iterable[object], depth: int, *, names: bool) -> None:
     """Refuse values that have no canonical form. Hot: exact types, a call for a container only.
 
-    `names` False leaves out the names of objects, for a caller who knows that they are ASCII text.
+    `names` False leaves out the names of objects, for a caller who sees to them otherwise.
     """
     for item in items:
         kind = type(item)
@@ -101,10 +125,10 @@ def _check_all(items: Iterable[object], depth: int, *, names: bool) -> None:
             continue
         if kind is int:
             if not -INT_LIMIT < item < INT_LIMIT:  # type: ignore[operator]
-                raise NotCanonical("an integer is not below 2**53 in size", next_step=_NEXT)
+                raise _too_large_an_integer()
             continue
         if depth == 0:
-            raise NotCanonical(f"nesting is deeper than {MAX_DEPTH}", next_step=_NEXT)
+            raise _too_deep()
         if kind is dict:
             if names:
                 _check_names(item)  # type: ignore[arg-type]
@@ -113,7 +137,7 @@ def _check_all(items: Iterable[object], depth: int, *, names: bool) -> None:
             if item:
                 _check_all(item, depth - 1, names=names)  # type: ignore[arg-type]
         else:
-            raise NotCanonical(f"a value of type {kind.__name__} has no JSON form", next_step=_NEXT)
+            raise _no_form(kind)
 
 
 def _check_names(value: dict[object, object]) -> None:
@@ -121,3 +145,15 @@ def _check_names(value: dict[object, object]) -> None:
         # ASCII, so that sorting by bytes, by code point and by UTF-16 unit (JCS) is one order.
         if type(name) is not str or not name.isascii():
             raise NotCanonical("an object name is not ASCII text", next_step=_NEXT)
+
+
+def _too_large_an_integer() -> NotCanonical:
+    return NotCanonical("an integer is not below 2**53 in size", next_step=_NEXT)
+
+
+def _too_deep() -> NotCanonical:
+    return NotCanonical(f"nesting is deeper than {MAX_DEPTH}", next_step=_NEXT)
+
+
+def _no_form(kind: type) -> NotCanonical:
+    return NotCanonical(f"a value of type {kind.__name__} has no JSON form", next_step=_NEXT)

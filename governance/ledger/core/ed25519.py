@@ -7,6 +7,7 @@ CCTV vectors show it). They are refused when a key is registered, so verificatio
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Final
 
 from cryptography.exceptions import InvalidSignature
@@ -44,10 +45,16 @@ def public_bytes(private_key: Ed25519PrivateKey) -> bytes:
     return private_key.public_key().public_bytes_raw()
 
 
+@lru_cache(maxsize=64)
+def _read(public_key: bytes) -> Ed25519PublicKey:
+    """Return the key; a log has thousands of signatures of one."""
+    return Ed25519PublicKey.from_public_bytes(public_key)
+
+
 def verify(*, public_key: bytes, signature: bytes, message: bytes) -> None:
     """Raise NoteRejected unless `signature` is one of `public_key` over `message`."""
     try:
-        Ed25519PublicKey.from_public_bytes(public_key).verify(signature, message)
+        _read(public_key).verify(signature, message)
     except (InvalidSignature, ValueError) as error:  # ValueError: no such point, wrong length
         raise NoteRejected(
             "a signature of a known key does not verify",

@@ -57,8 +57,7 @@ class Frontier:
     def extend(self, leaves: Iterable[bytes]) -> Frontier:
         """Return the frontier with more leaf hashes, in order."""
         growing = GrowingFrontier(self)
-        for leaf in leaves:
-            growing.push(leaf)
+        growing.extend(leaves)
         return growing.frontier()
 
     def root(self) -> bytes:
@@ -87,14 +86,18 @@ class GrowingFrontier:
         self.size = start.size
         self._peaks = list(start.peaks)
 
-    def push(self, leaf: bytes) -> None:
-        """Add one leaf hash."""
-        peaks, carry = self._peaks, self.size
-        while carry & 1:  # each trailing one bit of the size is a peak of the same height
-            leaf = sha256(b"\x01" + peaks.pop() + leaf).digest()
-            carry >>= 1
-        peaks.append(leaf)
-        self.size += 1
+    def extend(self, leaves: Iterable[bytes]) -> None:
+        """Add leaf hashes in order, each level of the tree in one go."""
+        nodes, rising = list(leaves), []
+        size, self.size = self.size, self.size + len(nodes)
+        while nodes:
+            if size & 1:  # a set bit of the size is a peak of that height
+                nodes.insert(0, self._peaks.pop())
+            if len(nodes) & 1:
+                rising.append(nodes.pop())
+            nodes = _parents(nodes)
+            size >>= 1
+        self._peaks += reversed(rising)
 
     def frontier(self) -> Frontier:
         """Return what it is now."""
@@ -210,35 +213,30 @@ class Tree(HashedTree):
 
     def append(self, leaf: bytes) -> None:
         """Add one leaf hash (32 bytes)."""
-        if len(leaf) != HASH_BYTES:
-            raise ProofRejected("a leaf hash has 32 bytes", next_step=_NEXT_PROOF)
-        levels = self._levels
-        level, hashed = levels[0], leaf
-        level += hashed
-        depth = 0
-        while len(level) % (2 * HASH_BYTES) == 0:
-            hashed = sha256(b"\x01" + level[-2 * HASH_BYTES :]).digest()
-            depth += 1
-            if depth == len(levels):
-                levels.append(bytearray())
-            level = levels[depth]
-            level += hashed
+        self.extend((leaf,))
 
     def extend(self, leaves: Iterable[bytes]) -> None:
-        """Add leaf hashes in order: level by level, each new pair hashed once."""
+        """Add leaf hashes in order, each level of the tree in one go.
+
+        The leaves come last, so that in another thread the size never runs ahead of the nodes.
+        """
         added = list(leaves)
         if any(len(leaf) != HASH_BYTES for leaf in added):
             raise ProofRejected("a leaf hash has 32 bytes", next_step=_NEXT_PROOF)
-        pair, depth = 2 * HASH_BYTES, 0
+        size, rows = self.size, []
         while added:
-            if depth == len(self._levels):
-                self._levels.append(bytearray())
-            level = self._levels[depth]
-            first = len(level) // pair * pair  # a node that was alone so far has its sibling now
-            level += b"".join(added)
-            ends = range(first + pair, len(level) + 1, pair)
-            added = [sha256(b"\x01" + level[end - pair : end]).digest() for end in ends]
-            depth += 1
+            rows.append(added)
+            if size & 1:  # the last node of this level has waited for its sibling
+                added = [self.node(len(rows) - 1, size - 1), *added]
+            added = _parents(added)
+            size >>= 1
+        for depth in reversed(range(len(rows))):
+            self._level(depth).extend(b"".join(rows[depth]))
+
+    def _level(self, depth: int) -> bytearray:
+        while len(self._levels) <= depth:
+            self._levels.append(bytearray())
+        return self._levels[depth]
 
     def complete_nodes(self, level: int, start: int, count: int) -> bytes:
         """Return `count` concatenated complete-subtree roots of `level`, as tiles publish them."""
@@ -246,6 +244,14 @@ class Tree(HashedTree):
         if not 0 <= start <= start + count <= known:
             raise _no_such(f"level {level} has {known} complete nodes")
         return bytes(self._levels[level][start * HASH_BYTES : (start + count) * HASH_BYTES])
+
+
+def _parents(nodes: Sequence[bytes]) -> list[bytes]:
+    """Return the hashes over the pairs of `nodes`; without a sibling the last one is left out."""
+    pairs = iter(nodes)
+    return [
+        sha256(b"\x01" + left + right).digest() for left, right in zip(pairs, pairs, strict=False)
+    ]
 
 
 def root_from_inclusion_proof(

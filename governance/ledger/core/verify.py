@@ -1,7 +1,8 @@
 """Verification of a whole stored log, independent of where it is stored (P3, P14).
 
-`verify_log` reads rows in order and keeps only the frontier (a few hundred bytes), so a log of any
-size can be checked. What it proves and what it cannot:
+Rows are read in order, a block at a time, and only the frontier is kept (a few hundred bytes), so a
+log of any size can be checked. Blocks that are as an honest writer leaves them are accepted by
+`written`; every other one is looked at row by row here. What is proved and what cannot be:
 
 * Without a checkpoint it proves that the rows agree with each other. Somebody who may write the
   database can rewrite and re-chain all of them; only a root that left the process tells.
@@ -15,14 +16,16 @@ size can be checked. What it proves and what it cannot:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import Any, Final, NamedTuple, TypeAlias
+from itertools import islice
+from typing import Any, Final, NamedTuple, Protocol, TypeAlias
 
 from governance.ledger.core import canonical
 from governance.ledger.core.checkpoint import VerifiedCheckpoint
 from governance.ledger.core.errors import BodyUnreadable, LedgerTampered, NotCanonical
+from governance.ledger.core.expected import ExpectedRoots
 from governance.ledger.core.merkle import Frontier, GrowingFrontier, Tree, leaf_hash
 from governance.ledger.core.record import (
     FACTS_DOMAIN,
@@ -30,13 +33,19 @@ from governance.ledger.core.record import (
     SALT_BYTES,
     body_commitment,
     genesis_prev,
+    kind_of,
     spelled_fields,
 )
+from governance.ledger.core.written import Written, as_written
 
 OpenBody: TypeAlias = "Callable[[StoredEntry], bytes | None]"
 
+BLOCK_ROWS: Final = 128
+"""How many rows are looked at together: a millisecond or two of work, and no memory to speak of."""
+
 _PREV: Final = b'"prev":"'
 _HEX: Final = 64
+_ENTRY_COLUMNS: Final = 6
 
 
 class StoredEntry(NamedTuple):
@@ -54,6 +63,35 @@ class StoredEntry(NamedTuple):
     body_salt: bytes | None = None
     has_body: bool = False
     body_erased: bool = False
+
+
+class Block(Protocol):
+    """Rows that follow each other, each the first six columns of a `StoredEntry`.
+
+    `beside` are the positions, rising, of rows that have more to them than those; entries of the
+    kinds in `telling` are to be read as well. `entry` returns what is stored of one of either, and
+    raises LedgerTampered where that cannot be of an honest log; it is asked in the order of the
+    rows, and before its row is believed.
+    """
+
+    @property
+    def rows(self) -> Sequence[Sequence[Any]]:
+        """The rows, in order."""
+        ...
+
+    @property
+    def beside(self) -> Sequence[int]:
+        """Which of them have more to them."""
+        ...
+
+    @property
+    def telling(self) -> frozenset[str]:
+        """Which kinds somebody wants to read."""
+        ...
+
+    def entry(self, position: int) -> StoredEntry:
+        """Return all that is stored of one."""
+        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,30 +134,128 @@ def verify_log(
     A wrong root at (8) is reported at the first entry that no smaller checkpoint vouches for:
     some entry from there up to the checkpoint's size was rewritten.
     """
-    anchors = _Anchors(checkpoints, origin)
-    bodies = _Bodies(open_body)
-    growing, prev, last_t_us = GrowingFrontier(Frontier()), genesis_prev(origin).hex(), 0
-    for row in rows:
-        try:
-            body_c, t_us = _check_row(row, growing.size, prev, last_t_us)  # (1) to (6)
-        except TypeError as error:
-            raise _of_another_type(growing.size) from error
-        bodies.check(row, body_c)  # (7)
-        growing.push(leaf := row.leaf)
-        prev, last_t_us = leaf.hex(), t_us
-        if growing.size == anchors.next_size:
-            anchors.check(growing.frontier())  # (8)
-    frontier = growing.frontier()
-    anchors.finish(frontier)  # (9)
-    return VerifiedLog(
-        size=frontier.size,
-        root=frontier.root(),
-        anchored_size=anchors.matched,
-        bodies_checked=bodies.checked,
-        bodies_unopened=bodies.unopened,
-        bodies_erased=bodies.erased,
-        last_t_us=last_t_us,
+    return verify_blocks(
+        _in_blocks(rows), origin=origin, checkpoints=checkpoints, open_body=open_body
     )
+
+
+def verify_blocks(
+    blocks: Iterable[Block],
+    *,
+    origin: str,
+    checkpoints: Sequence[VerifiedCheckpoint],
+    open_body: OpenBody | None,
+) -> VerifiedLog:
+    """Do what `verify_log` does, for rows that come in blocks."""
+    reading = _Reading(ExpectedRoots(checkpoints, origin), _Bodies(open_body), origin)
+    for block in blocks:
+        reading.take(block)
+    return reading.finish()
+
+
+class _Reading:
+    """Where a verification is: what the next row has to follow from, and what was counted."""
+
+    def __init__(self, anchors: ExpectedRoots, bodies: _Bodies, origin: str) -> None:
+        self._anchors = anchors
+        self._bodies = bodies
+        self._growing = GrowingFrontier(Frontier())
+        self._prev = genesis_prev(origin).hex()
+        self._last_t_us = 0
+
+    def take(self, block: Block) -> None:
+        """Check the next rows, in parts that end where there is a checkpoint to compare."""
+        start, count = 0, len(block.rows)
+        while start < count:
+            end = min(count, start + self._anchors.rows_ahead(self._growing.size, BLOCK_ROWS))
+            self._take(block, start, end)
+            if self._growing.size == self._anchors.next_size:
+                self._anchors.check(self._growing.frontier())  # (8)
+            start = end
+
+    def finish(self) -> VerifiedLog:
+        """Compare the length (9) and return what was seen."""
+        frontier = self._growing.frontier()
+        self._anchors.finish(frontier)
+        return VerifiedLog(
+            size=frontier.size,
+            root=frontier.root(),
+            anchored_size=self._anchors.matched,
+            bodies_checked=self._bodies.checked,
+            bodies_unopened=self._bodies.unopened,
+            bodies_erased=self._bodies.erased,
+            last_t_us=self._last_t_us,
+        )
+
+    def _take(self, block: Block, start: int, end: int) -> None:
+        rows = block.rows[start:end]
+        written = as_written(
+            rows, seq=self._growing.size, prev=self._prev, last_t_us=self._last_t_us
+        )
+        if written is None:
+            written = self._row_by_row(block, start, end)  # (1) to (7)
+        else:
+            self._compare_bodies(block, start, end, written)  # (7)
+        self._growing.extend([row[3] for row in rows])
+        self._prev, self._last_t_us = written.prev, written.last_t_us
+
+    def _compare_bodies(self, block: Block, start: int, end: int, written: Written) -> None:
+        """Check what stands beside rows that are as they were written, in their order."""
+        asked = {at for at in block.beside if start <= at < end}
+        if not block.telling.isdisjoint(written.kinds):
+            asked.update(at for at in range(start, end) if _tells(block, at))
+        for at in sorted(asked.union(start + position for position in written.bodies)):
+            entry = block.entry(at) if at in asked else StoredEntry(*block.rows[at])
+            self._bodies.check(entry, written.bodies.get(at - start))
+
+    def _row_by_row(self, block: Block, start: int, end: int) -> Written:
+        """Check each row, and raise for the first that is not as it must be."""
+        prev, last_t_us, seq = self._prev, self._last_t_us, self._growing.size
+        beside = set(block.beside)
+        for at in range(start, end):
+            row = block.rows[at]
+            if not isinstance(row[2], bytes):
+                raise LedgerTampered("its envelope is not bytes", sequence=row[0])
+            asked = at in beside or _tells(block, at)
+            entry = block.entry(at) if asked else StoredEntry(*row)
+            try:
+                body_c, last_t_us = _check_row(entry, seq, prev, last_t_us)  # (1) to (6)
+            except TypeError as error:
+                raise _of_another_type(seq) from error
+            self._bodies.check(entry, body_c)  # (7)
+            prev, seq = entry.leaf.hex(), seq + 1
+        return Written(prev, last_t_us, {}, set())
+
+
+def _tells(block: Block, at: int) -> bool:
+    try:
+        return kind_of(block.rows[at][2]) in block.telling
+    except NotCanonical:  # no envelope, which its check says
+        return False
+
+
+class _Rows:
+    """A block of stored entries that somebody holds."""
+
+    telling: frozenset[str] = frozenset()
+
+    def __init__(self, found: Sequence[StoredEntry]) -> None:
+        self._found = found
+        self.rows = [row[:_ENTRY_COLUMNS] for row in found]
+        self.beside = [
+            at
+            for at, row in enumerate(found)
+            if row.has_body or row.body_erased or row.body_salt is not None
+        ]
+
+    def entry(self, position: int) -> StoredEntry:
+        return self._found[position]
+
+
+def _in_blocks(rows: Iterable[StoredEntry]) -> Iterator[_Rows]:
+    stream = iter(rows)
+    while found := list(islice(stream, BLOCK_ROWS)):
+        yield _Rows(found)
 
 
 def verify_chain(
@@ -131,56 +267,34 @@ def verify_chain(
     times as fast. Under a checkpoint that is all there is to know about the envelopes; it says
     nothing about facts and bodies. Meant for every start, with `verify_log` nightly.
     """
-    anchors = _Anchors(checkpoints, origin)
-    tree, size, prev = Tree(), 0, genesis_prev(origin).hex().encode()
-    for env, leaf in rows:
-        if not isinstance(env, bytes) or leaf_hash(env) != leaf:
-            raise LedgerTampered("its leaf is not the hash of its envelope", sequence=size)
-        at = env.find(_PREV) + len(_PREV)
-        if env[at : at + _HEX] != prev:
-            raise LedgerTampered("the entry does not follow the one before it", sequence=size)
-        tree.append(leaf)
-        size, prev = size + 1, leaf.hex().encode()
-        if size == anchors.next_size:
+    anchors, stream = ExpectedRoots(checkpoints, origin), iter(rows)
+    tree, prev = Tree(), genesis_prev(origin).hex().encode()
+    while block := list(islice(stream, anchors.rows_ahead(tree.size, BLOCK_ROWS))):
+        prev = _check_links(block, tree.size, prev)
+        tree.extend(leaf for _, leaf in block)
+        if tree.size == anchors.next_size:
             anchors.check(tree.frontier())
     anchors.finish(tree.frontier())
     return tree
 
 
+def _check_links(rows: Iterable[Sequence[Any]], seq: int, prev: bytes) -> bytes:
+    """Check (3) and (4) for rows from `seq` on; return what the next entry names."""
+    hashed = sha256
+    for env, leaf in rows:
+        # `merkle.leaf_hash`, whose call an entry costs a third of its hash.
+        if not isinstance(env, bytes) or hashed(b"\x00" + env).digest() != leaf:
+            raise LedgerTampered("its leaf is not the hash of its envelope", sequence=seq)
+        at = env.find(_PREV) + len(_PREV)
+        if env[at : at + _HEX] != prev:
+            raise LedgerTampered("the entry does not follow the one before it", sequence=seq)
+        prev, seq = leaf.hex().encode(), seq + 1
+    return prev
+
+
 def _of_another_type(sequence: int) -> LedgerTampered:
     """SQLite stores in a column what it is given: text where bytes were written."""
     return LedgerTampered("its columns are not of the types that were written", sequence=sequence)
-
-
-class _Anchors:
-    """The checkpoints, smallest first, each compared when the log reaches its size."""
-
-    def __init__(self, checkpoints: Sequence[VerifiedCheckpoint], origin: str) -> None:
-        if any(checkpoint.origin != origin for checkpoint in checkpoints):
-            raise LedgerTampered("a checkpoint is of another log")
-        self._waiting = sorted(checkpoints, key=lambda checkpoint: -checkpoint.size)
-        self.matched = 0
-        self.next_size: int | None = None
-        self.check(Frontier())
-
-    def check(self, frontier: Frontier) -> None:
-        while self._waiting and self._waiting[-1].size == frontier.size:
-            if self._waiting.pop().root != frontier.root():
-                raise LedgerTampered(
-                    f"an entry from here up to {frontier.size - 1} was rewritten: "
-                    f"the root at size {frontier.size} is not the one that was signed",
-                    sequence=self.matched,
-                )
-            self.matched = frontier.size
-        self.next_size = self._waiting[-1].size if self._waiting else None
-
-    def finish(self, frontier: Frontier) -> None:
-        if self._waiting:
-            raise LedgerTampered(
-                f"the tail is cut: the log has {frontier.size} entries, "
-                f"a signed checkpoint covers {self._waiting[0].size}",
-                sequence=frontier.size,
-            )
 
 
 class _Bodies:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
+from itertools import chain
 from typing import Any, Final
 
 from sqlalchemy import Connection, MappingResult, Select
@@ -29,17 +30,17 @@ def streamed(
 
 
 @contextmanager
-def streamed_tuples(
-    connection: Connection, query: Select[Any], *, rows: int = ROWS
-) -> Iterator[Iterator[Sequence[Any]]]:
-    """Give the rows of `query` like `streamed`, as the driver's own tuples.
+def streamed_blocks(
+    connection: Connection, query: Select[Any], *, rows: int = ROWS, name: str = "streamed_blocks"
+) -> Iterator[Iterator[list[Sequence[Any]]]]:
+    """Give the rows of `query` like `streamed`, in lists of the driver's own tuples.
 
     For loops over every entry of a log, where what the toolkit does for each row costs more than
-    the database. The query has no parameters. Errors come out as the toolkit's own;
-    raises LedgerTampered where SQLite holds text that is none.
+    the database. The query has no parameters; of two at a time each has a `name` of its own. Errors
+    come out as the toolkit's own; raises LedgerTampered where SQLite holds text that is none.
     """
     dialect, driver = connection.dialect, connection.connection
-    named = {"name": "streamed_tuples"} if dialect.name == "postgresql" else {}
+    named = {"name": name} if dialect.name == "postgresql" else {}
     fault = dialect.loaded_dbapi.Error
     try:
         with closing(driver.cursor(**named)) as cursor:
@@ -53,6 +54,15 @@ def streamed_tuples(
         ) from error
 
 
-def _fetched(cursor: DBAPICursor, rows: int) -> Iterator[Sequence[Any]]:
+@contextmanager
+def streamed_tuples(
+    connection: Connection, query: Select[Any], *, rows: int = ROWS, name: str = "streamed_tuples"
+) -> Iterator[Iterator[Sequence[Any]]]:
+    """Give the rows of `query` like `streamed_blocks`, one after the other."""
+    with streamed_blocks(connection, query, rows=rows, name=name) as blocks:
+        yield chain.from_iterable(blocks)
+
+
+def _fetched(cursor: DBAPICursor, rows: int) -> Iterator[list[Sequence[Any]]]:
     while block := cursor.fetchmany(rows):
-        yield from block
+        yield list(block)

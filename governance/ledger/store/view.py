@@ -2,73 +2,46 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from sqlalchemy import Connection, Engine, RowMapping, Select, func, literal, select
+from sqlalchemy import Connection, Engine, RowMapping, select
 
 from governance.errors import NotFound
-from governance.ledger.core import canonical
 from governance.ledger.core.body_cipher import SealedBody, unseal
-from governance.ledger.core.canonical import Json
-from governance.ledger.core.checkpoint import VerifiedCheckpoint
-from governance.ledger.core.errors import LedgerTampered, NotCanonical, NoteRejected
+from governance.ledger.core.errors import LedgerTampered
 from governance.ledger.core.log_keys import LogKeys
 from governance.ledger.core.merkle import Tree
 from governance.ledger.core.policy import Policy
 from governance.ledger.core.progress import UNWATCHED, Watch
 from governance.ledger.core.proof import TlogProof
 from governance.ledger.core.receipt import build_receipt
-from governance.ledger.core.record import decode_entry
-from governance.ledger.core.verify import StoredEntry, VerifiedLog, verify_log
+from governance.ledger.core.verify import VerifiedLog
 from governance.ledger.store.anchors import Anchor, StoredAnchors, largest_cosigned
+from governance.ledger.store.blocks import Bodies, ErasedMeanwhile
 from governance.ledger.store.by_kind import numbers_of
-from governance.ledger.store.cells import Columns, check_cells, check_row
+from governance.ledger.store.cells import Columns
 from governance.ledger.store.checkpoints import StoredCheckpoints
-from governance.ledger.store.erased import NEEDLE, Erasures
+from governance.ledger.store.entries import (
+    LedgerEntry,
+    entry_rows,
+    entry_rows_without_bodies,
+    one,
+    readable,
+)
 from governance.ledger.store.key_ring import KeyRing
 from governance.ledger.store.keys import KeyDestroyed, KeyStore, KeyUnknown
 from governance.ledger.store.live import LiveLog
 from governance.ledger.store.note_file import largest_note
-from governance.ledger.store.streaming import streamed, streamed_tuples
-from governance.ledger.store.tables import (
-    LARGEST,
-    BodyRow,
-    CheckpointRow,
-    CosignatureRow,
-    EntryRow,
-    Row,
-)
+from governance.ledger.store.tables import LARGEST, BodyRow, EntryRow, Row
 from governance.ledger.store.tiles import LedgerTiles
+from governance.ledger.store.whole_log import WholeLog
+
+__all__ = ["LedgerEntry", "LedgerView"]
 
 _ENTRY = Row.metadata.tables[EntryRow.__tablename__]
 _BODY = Row.metadata.tables[BodyRow.__tablename__]
-_CHECKPOINT = Row.metadata.tables[CheckpointRow.__tablename__]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LedgerEntry:
-    """An entry as people read it. `body_key` is None for an entry without a body."""
-
-    stored: StoredEntry
-    kind: str
-    t_us: int
-    facts: Json
-    body_key: str | None
-    erased_by_seq: int | None
-
-    @property
-    def seq(self) -> int:
-        """The entry's number."""
-        return self.stored.seq
-
-    @property
-    def event_id(self) -> str:
-        """The entry's identifier."""
-        return self.stored.event_id
 
 
 class LedgerView:
@@ -106,16 +79,16 @@ class LedgerView:
 
     def entry(self, seq: int) -> LedgerEntry:
         """Return entry `seq`; raise NotFound."""
-        return _readable(self._entry_row(seq))
+        return readable(self._entry_row(seq))
 
     def find(self, event_id: str) -> LedgerEntry:
         """Return the entry with this event id; raise NotFound."""
-        query = _rows().where(_ENTRY.c.event_id == event_id)
+        query = entry_rows().where(_ENTRY.c.event_id == event_id)
         with self._connect() as connection:
-            row = _one(connection, query)
+            row = one(connection, query)
         if row is None:
             raise NotFound(f"the ledger has no event {event_id}", next_step="Check the identifier.")
-        return _readable(row)
+        return readable(row)
 
     def entries(
         self, from_seq: int = 0, limit: int = 100, *, bodies: bool = True
@@ -126,10 +99,10 @@ class LedgerView:
         """
         if from_seq > LARGEST:
             return []
-        rows = _rows() if bodies else _rows_without_bodies()
+        rows = entry_rows() if bodies else entry_rows_without_bodies()
         query = rows.where(_ENTRY.c.seq >= from_seq).order_by(_ENTRY.c.seq).limit(limit)
         with self._connect() as connection:
-            return [_readable(row) for row in connection.execute(query).mappings()]
+            return [readable(row) for row in connection.execute(query).mappings()]
 
     def numbers_of(self, kinds: Sequence[str], *, limit: int) -> list[int]:
         """Return the numbers of up to `limit` entries of these kinds, the latest first."""
@@ -147,7 +120,7 @@ class LedgerView:
         row = None
         if 0 <= seq <= LARGEST:
             with self._connect() as connection:
-                row = _one(connection, _rows().where(_ENTRY.c.seq == seq))
+                row = one(connection, entry_rows().where(_ENTRY.c.seq == seq))
         if row is None:
             raise NotFound(
                 f"the ledger has no entry {seq}", next_step="Ask for a number below its size."
@@ -186,9 +159,9 @@ class LedgerView:
         That is the last one which a quorum of witnesses cosigned (S1), else the last one (S0). The
         body is in it unless it was erased.
         """
-        query = _rows().where(_ENTRY.c.event_id == event_id)
+        query = entry_rows().where(_ENTRY.c.event_id == event_id)
         with self._connect() as connection:
-            row = _one(connection, query)
+            row = one(connection, query)
         if row is None:
             raise NotFound(f"the ledger has no event {event_id}", next_step="Check the identifier.")
         if row["seq"] >= self._live.published_size:
@@ -221,7 +194,7 @@ class LedgerView:
         while True:
             try:
                 return self._verify(watch, destroyed)
-            except _ErasedMeanwhile:
+            except ErasedMeanwhile:
                 continue
 
     def _verify(self, watch: Watch, destroyed: list[int] | None) -> VerifiedLog:
@@ -232,23 +205,20 @@ class LedgerView:
             newest.append(in_file)
         elif destroyed is None:
             raise LedgerTampered(f"{self._notes_path.name} is gone, or holds no whole note")
+        whole = WholeLog(
+            origin=self.origin,
+            keys=self.log_keys,
+            tree=self._live.tree,
+            anchors=self._anchors(),
+            bodies=Bodies(
+                opener=self._open,
+                is_erased=self._is_erased,
+                is_destroyed=self._is_destroyed,
+                destroyed=destroyed,
+            ),
+        )
         with self._connect() as connection:
-            query = _rows().order_by(_ENTRY.c.seq)
-            with streamed_tuples(connection, query) as found:
-                watched = watch.rows("entries", found)
-                names = query.selected_columns.keys()
-                rows = _Rows(names, watched, self._open, self._is_erased)
-                if destroyed is not None:
-                    destroyed.clear()
-                    rows.tolerate(destroyed, self._is_destroyed)
-                verified = verify_log(
-                    rows, origin=self.origin, checkpoints=newest, open_body=rows.open_body
-                )
-            rows.erasures.check(connection)
-            self._check_orphans(connection)
-            self._check_checkpoints(connection, verified, watch)
-            self._anchors().check(connection, watch=watch)
-        return verified
+            return whole.verify(connection, newest=newest, watch=watch)
 
     @property
     def log_keys(self) -> LogKeys:
@@ -306,47 +276,6 @@ class LedgerView:
             tree=self._live.tree,
         )
 
-    def _check_orphans(self, connection: Connection) -> None:
-        known = select(_ENTRY.c.seq)
-        orphan = select(func.min(_BODY.c.seq)).where(_BODY.c.seq.not_in(known))
-        seq = connection.execute(orphan).scalar()
-        if seq is not None:
-            raise LedgerTampered("a body is stored for an entry that is not there", sequence=seq)
-
-    def _check_checkpoints(
-        self, connection: Connection, verified: VerifiedLog, watch: Watch
-    ) -> None:
-        check_cells(connection, (CheckpointRow.__tablename__, CosignatureRow.__tablename__))
-        first = connection.execute(select(func.min(_CHECKPOINT.c.size))).scalar()
-        with streamed(connection, select(_CHECKPOINT).order_by(_CHECKPOINT.c.size)) as rows:
-            for row in watch.rows("checkpoints", rows):
-                size = row["size"]
-                opened = self._opened(size, row["note"])
-                # What another process signed after our tree was last grown is compared next time.
-                known = size <= self._live.tree.size
-                if size > verified.size or (known and opened.root != self._live.tree.root(size)):
-                    raise LedgerTampered(
-                        f"the stored checkpoint of size {size} is not of this log",
-                        sequence=size - 1,
-                    )
-
-        if first != 1:  # the first entry is signed when it is made
-            raise LedgerTampered("signed checkpoints are gone from the database")
-
-    def _opened(self, size: int, note: str) -> VerifiedCheckpoint:
-        try:
-            opened = self.log_keys.open(note.encode())
-        except NoteRejected as error:
-            raise LedgerTampered(
-                f"the stored checkpoint of size {size} is not what the log signed",
-                sequence=size - 1,
-            ) from error
-        if opened.size != size:
-            raise LedgerTampered(
-                f"the checkpoint of size {opened.size} is stored as {size}", sequence=size - 1
-            )
-        return opened
-
     def _open(self, row: Columns) -> bytes:
         return unseal(
             SealedBody(
@@ -364,144 +293,3 @@ class LedgerView:
         with self._engine.connect() as connection, connection.begin() as snapshot:
             yield connection
             snapshot.rollback()
-
-
-class _Rows:
-    """Streams stored entries, and opens the body of the one that was given last."""
-
-    def __init__(
-        self,
-        names: Sequence[str],
-        found: Iterable[Sequence[Any]],
-        opener: Callable[[Columns], bytes],
-        is_erased: Callable[[int], bool],
-    ) -> None:
-        self.erasures = Erasures()
-        self._names = names
-        self._found = found
-        self._opener = opener
-        self._is_erased = is_erased
-        self._row: Columns | None = None
-        self._destroyed: list[int] | None = None
-        self._is_destroyed: Callable[[str], bool] = lambda _key_id: False
-
-    def __iter__(self) -> Iterator[StoredEntry]:
-        for row in self._found:
-            seq, env, facts, body_seq = row[0], row[2], row[4], row[6]
-            if not isinstance(env, bytes):
-                raise LedgerTampered("its envelope is not bytes", sequence=seq)
-            if NEEDLE in env:
-                self.erasures.add(env, _facts(facts, seq), seq)
-            if body_seq is None:
-                yield StoredEntry(*row[:6])
-            else:
-                self._row = named = dict(zip(self._names, row, strict=True))
-                self._check_columns(named)
-                yield self._without_lost(_stored(named), named)
-
-    def tolerate(self, destroyed: list[int], is_destroyed: Callable[[str], bool]) -> None:
-        """Take bodies of destroyed keys as erased, and list their entries in `destroyed`."""
-        self._destroyed, self._is_destroyed = destroyed, is_destroyed
-
-    def _without_lost(self, stored: StoredEntry, row: Columns) -> StoredEntry:
-        if self._destroyed is None or not stored.has_body or not self._is_destroyed(row["key_id"]):
-            return stored
-        self._destroyed.append(stored.seq)
-        return stored._replace(body_salt=None, has_body=False, body_erased=True)
-
-    def open_body(self, stored: StoredEntry) -> bytes | None:
-        """Return the plaintext (`core.verify.OpenBody`)."""
-        row = self._row
-        if row is None or row["seq"] != stored.seq:
-            raise RuntimeError("a body is opened while its entry is checked")
-        try:
-            return self._opener(row)
-        except (KeyDestroyed, KeyUnknown) as error:
-            if self._is_erased(stored.seq):
-                raise _ErasedMeanwhile from error
-            raise LedgerTampered(
-                "its body cannot be opened and no entry says that it was erased",
-                sequence=stored.seq,
-            ) from error
-
-    def _check_columns(self, row: Columns) -> None:
-        """Compare what stands beside the sealed bytes: the key's name."""
-        check_row(row)
-        seq = row["seq"]
-        facts = _facts(row["facts"], seq)
-        if not isinstance(facts, dict) or facts.get("body_key") != row["key_id"]:
-            raise LedgerTampered("its body is stored under another key's name", sequence=seq)
-        by = row["erased_by_seq"]
-        if by is not None and by <= seq:
-            raise LedgerTampered("no entry says that its body was erased", sequence=seq)
-
-
-class _ErasedMeanwhile(Exception):
-    """Somebody was erased while a snapshot was read that still shows the body."""
-
-
-def _rows() -> Select[Any]:
-    return select(
-        _ENTRY,
-        _BODY.c.seq.label("body_seq"),
-        _BODY.c.key_id,
-        _BODY.c.nonce,
-        _BODY.c.ciphertext,
-        _BODY.c.key_commitment,
-        _BODY.c.salt,
-        _BODY.c.erased_by_seq,
-    ).select_from(_ENTRY.outerjoin(_BODY, _BODY.c.seq == _ENTRY.c.seq))
-
-
-def _rows_without_bodies() -> Select[Any]:
-    return select(
-        _ENTRY,
-        _BODY.c.key_id,
-        _BODY.c.erased_by_seq,
-        literal(None).label("ciphertext"),
-        literal(None).label("salt"),
-    ).select_from(_ENTRY.outerjoin(_BODY, _BODY.c.seq == _ENTRY.c.seq))
-
-
-def _stored(row: Columns) -> StoredEntry:
-    return StoredEntry(
-        seq=row["seq"],
-        event_id=row["event_id"],
-        env=row["env"],
-        leaf=row["leaf"],
-        facts=row["facts"],
-        facts_salt=row["facts_salt"],
-        body_salt=row["salt"],
-        has_body=row["ciphertext"] is not None,
-        body_erased=row["erased_by_seq"] is not None,
-    )
-
-
-def _facts(raw: bytes, seq: int) -> Json:
-    try:
-        return canonical.loads(raw)
-    except NotCanonical as error:
-        raise LedgerTampered("its facts are not canonical JSON", sequence=seq) from error
-
-
-def _one(connection: Connection, query: Select[Any]) -> RowMapping | None:
-    row = connection.execute(query).mappings().first()
-    if row is not None:
-        check_row(row)
-    return row
-
-
-def _readable(row: Columns) -> LedgerEntry:
-    check_row(row)
-    try:
-        entry = decode_entry(row["env"])
-    except NotCanonical as error:
-        raise LedgerTampered("its envelope is not an entry", sequence=row["seq"]) from error
-    return LedgerEntry(
-        stored=_stored(row),
-        kind=entry.kind,
-        t_us=entry.t_us,
-        facts=_facts(row["facts"], row["seq"]),
-        body_key=row["key_id"],
-        erased_by_seq=row["erased_by_seq"],
-    )

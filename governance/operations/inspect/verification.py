@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sized
 from dataclasses import dataclass, replace
 from typing import Final, TypeVar
 
@@ -31,6 +31,7 @@ _END_SECONDS: Final = 10
 
 PHASES: Final[tuple[Phase, ...]] = ("entries", "checkpoints", "witnesses", "rows", "counts")
 T = TypeVar("T")
+B = TypeVar("B", bound=Sized)
 
 
 class VerificationBroken(GovernanceError):
@@ -126,16 +127,36 @@ class Verifications:
 
     def rows(self, phase: Phase, rows: Iterable[T]) -> Iterator[T]:
         """Give the rows on, count them, and rest between (`core.progress.Watch`)."""
-        self._tell(phase, 0)
-        resume = time.perf_counter() + self._work
+        resume = self._begin(phase)
         done = 0
         for done, row in enumerate(rows, start=1):
             yield row
-            if done % _LOOK_EVERY == 0 and time.perf_counter() >= resume:
-                self._tell(phase, done)
-                self._rest(REST_SECONDS)
-                resume = time.perf_counter() + self._work
+            if done % _LOOK_EVERY == 0:
+                resume = self._rested(phase, done, resume)
         self._tell(phase, done)
+
+    def blocks(self, phase: Phase, blocks: Iterable[B]) -> Iterator[B]:
+        """Give lists of rows on, count the rows, and rest between (`core.progress.Watch`)."""
+        resume = self._begin(phase)
+        done = 0
+        for block in blocks:
+            yield block
+            done += len(block)
+            resume = self._rested(phase, done, resume)
+        self._tell(phase, done)
+
+    def _begin(self, phase: Phase) -> float:
+        """Tell of a phase; return when to rest next."""
+        self._tell(phase, 0)
+        return time.perf_counter() + self._work
+
+    def _rested(self, phase: Phase, done: int, resume: float) -> float:
+        """Rest and tell how far it is, where it is time; return when to rest next."""
+        if time.perf_counter() < resume:
+            return resume
+        self._tell(phase, done)
+        self._rest(REST_SECONDS)
+        return time.perf_counter() + self._work
 
     def _tell(self, phase: Phase, done: int) -> None:
         if self._closing.is_set():

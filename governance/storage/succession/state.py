@@ -24,11 +24,11 @@ from governance.ledger.store.keys import KeyDestroyed, KeyStore, KeyUnknown
 from governance.ledger.store.streaming import streamed
 from governance.ledger.store.tables import BlobRow, BodyRow, EntryRow, Row
 from governance.registry.records import OutcomeBatch, Record
+from governance.storage.fold import Counted, Folded
 from governance.storage.ports import OutcomeRow
 from governance.storage.private import Credential
 from governance.storage.private_tables import ClientSecretRow, CredentialRow
 from governance.storage.projection import COLUMNS, RECORDS, Value
-from governance.storage.rebuild import Counted, Folded
 from governance.storage.rebuild_private import credential_digest
 from governance.storage.unit import OUTCOMES_RECORDED, outcomes_body
 
@@ -87,7 +87,7 @@ def read_state(engine: Engine, home: Home, keys: KeyStore, *, size: int) -> Stat
             for row in rows:
                 check_row(row)
                 _check_facts(row["seq"], row["env"], row["facts"], row["facts_salt"])
-                counted.add(row, folded, home)
+                counted.add(row["seq"], row["env"], row["facts"], folded, home)
         counted.carried.finish()
         folded.verify_signatures(home.signature_key().public_key())
         return State(

@@ -132,6 +132,25 @@ def test_appending_to_a_frontier_leaves_the_old_one_for_a_rollback() -> None:
     assert before == TREE.frontier(5)
 
 
+def test_trees_and_frontiers_do_not_depend_on_how_many_leaves_come_at_a_time() -> None:
+    for start in range(33):
+        for count in range(68):
+            tree = Tree(MANY[:start])
+            tree.extend(MANY[start : start + count])
+            assert tree.frontier() == TREE.frontier(start + count)
+            assert tree.frontier() == Frontier().extend(MANY[:start]).extend(
+                MANY[start : start + count]
+            )
+            assert tree.root() == TREE.root(start + count)
+
+
+def test_a_tree_takes_no_leaf_where_one_of_them_is_no_hash() -> None:
+    tree = Tree(MANY[:3])
+    with pytest.raises(ProofRejected):
+        tree.extend([MANY[3], MANY[4][:31]])
+    assert tree.frontier() == TREE.frontier(3)
+
+
 @pytest.mark.parametrize(
     "raw",
     [b"", b"\0" * 7, b"\0" * 8 + b"\1" * 32, b"\0" * 7 + b"\3" + b"\1" * 32, b"\xff" * 8],
