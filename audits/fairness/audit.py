@@ -30,7 +30,7 @@ from audits.fairness.cells import (
     paired,
     thresholded,
 )
-from audits.fairness.frame import FairnessFrame, Gap, fairness_frame, judged_gaps
+from audits.fairness.frame import FairnessFrame, Gap, fairness_frame, judged_gaps, unpaired
 from audits.fairness.gaps import DIFFERENCE, pairs_of
 from audits.fairness.metrics import (
     DECISION_METRICS,
@@ -214,13 +214,21 @@ def _frame(
         suffix=policy.suffix,
     )
     names = _score_metrics(protocol)
-    if not names:
-        return frame
-    if policy.score is None:
-        raise malformed("metrics", f"{names[0]} needs a score")
-    groups, group = memberships(sample, attributes=attributes)
-    table = scored(sample, score=policy.score, groups=groups, group=group)
-    return _with_scores(frame, table, names, protocol, suffix=policy.suffix, reference=reference)
+    if names:
+        if policy.score is None:
+            raise malformed("metrics", f"{names[0]} needs a score")
+        groups, group = memberships(sample, attributes=attributes)
+        table = scored(sample, score=policy.score, groups=groups, group=group)
+        suffix = policy.suffix
+        frame = _with_scores(frame, table, names, protocol, suffix=suffix, reference=reference)
+    silent = unpaired(
+        frame,
+        protocol.margins,
+        level=protocol.level,
+        minimum_n=protocol.minimum_n,
+        suffix=policy.suffix,
+    )
+    return replace(frame, gaps=(*frame.gaps, *silent))
 
 
 def _with_scores(

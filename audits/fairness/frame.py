@@ -7,7 +7,7 @@ Formula: difference between_groups = largest minus smallest value, to_overall = 
     distance to the overall value; ratio between_groups = smallest over largest, to_overall = least
     of value/overall and overall/value. Verdict of a gap: `judge` with the reading `margin`: pass
     only where the whole simultaneous interval lies inside the margin, fail where the point lies
-    outside, else insufficient; undefined is insufficient.
+    outside, else insufficient; undefined, or no gap at all for a margin, is insufficient.
 Source: fairlearn 0.15, MetricFrame; ICH E9 section 3.3.2 (equivalence by interval and margin).
 Assumptions: as in `metrics` and `gaps`.
 Failure modes: difference and ratio over groups are extremes of noisy values and grow with the
@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 from audits.criteria import Criterion, Judgement, judge, overall
 from audits.errors import ProtocolMalformed
-from audits.estimate import Estimate, Verdict, decimal_text
+from audits.estimate import Estimate, Verdict, decimal_text, undefined
 from audits.fairness.cells import GroupCells
 from audits.fairness.draws import draw
 from audits.fairness.gaps import (
@@ -48,6 +48,7 @@ from audits.fairness.metrics import (
 if TYPE_CHECKING:
     import numpy as np
 
+NO_GROUP: Final = "(no group)"
 COMPOSITE: Final = "larger of two gaps of one family, "
 
 
@@ -279,6 +280,43 @@ def _criterion(gap: Gap, margin: Margin | None, *, minimum_n: int) -> Criterion 
         margin=0.0,
         minimum_n=minimum_n,
     )
+
+
+def unpaired(
+    frame: FairnessFrame,
+    margins: Mapping[str, Margin],
+    *,
+    level: float,
+    minimum_n: int,
+    suffix: str = "",
+) -> tuple[Gap, ...]:
+    """Return, for each margin without a gap to judge, one that is undefined and says why (P8)."""
+    cells = frame.cells
+    why = f"one group only, {cells.groups[0]}," if cells.groups else "nobody,"
+    there = {(gap.metric, gap.scale) for gap in frame.gaps}
+    made = [
+        Gap(
+            metric=name + suffix,
+            scale=scale,
+            first=NO_GROUP,
+            second=NO_GROUP,
+            estimate=undefined(
+                metric=name + suffix,
+                population=f"{' & '.join(cells.attributes)}: one group {scale} another",
+                note=f"{why} so there is no gap",
+                level=level,
+                n=int(cells.subjects.sum()),
+                unit=cells.unit,
+                method="none",
+                source="tally",
+            ),
+        )
+        for name in margins
+        for scale in (DIFFERENCE, RATIO)
+        if (name + suffix, scale) not in there
+    ]
+    found = judged_gaps(made, margins, minimum_n=minimum_n, suffix=suffix)
+    return tuple(gap for gap in found if gap.judgement is not None)
 
 
 def margin_text(margin: Margin) -> str:

@@ -33,7 +33,7 @@ from audits.temporal.comparison import TIME, compare
 from audits.temporal.design import folds_of, random_draws, rows_at
 from audits.temporal.leakage.examination import Examination, examine
 from audits.temporal.leakage.material import Material
-from audits.temporal.learning import Learner, scored
+from audits.temporal.learning import Learner, check_sides, scored
 from audits.temporal.pooling import Pooled, pool, shrunken
 from audits.temporal.protocol import DAY_US, TemporalRowsProtocol, instant, malformed, parse
 from audits.temporal.sites import by_site
@@ -99,7 +99,8 @@ def run(
 
     The role "tuning", where given, holds rows on which the learner was tuned. Raises
     ProtocolMalformed where a column or a criterion is not of this protocol; SplitRefused where a
-    side is empty; what the learner raises passes through.
+    side is empty or its labelled rows are, or training has one class; what the learner raises
+    passes through.
     """
     sample = samples.get("test")
     if sample is None:
@@ -111,10 +112,13 @@ def run(
     later: list[Sample] = []
     random: list[Sample] = []
     for place, fold in enumerate(folds):
-        progress(len(later) * (1 + protocol.random_repeats), steps, f"cut {protocol.cuts[place]}")
-        later.append(_learned(sample, fold.training, fold.test, learner, next(streams)))
+        cut = f"cut {protocol.cuts[place]}"
+        progress(len(later) * (1 + protocol.random_repeats), steps, cut)
+        sides = _labelled(sample, fold.training, fold.test, where=cut)
+        later.append(_learned(*sides, learner, next(streams)))
         for training, test in random_draws(sample, fold, protocol, place=place):
-            random.append(_learned(sample, training, test, learner, next(streams)))
+            sides = _labelled(sample, training, test, where=f"a random draw beside {cut}")
+            random.append(_learned(*sides, learner, next(streams)))
     progress(steps - 1, steps, "measuring")
     found = _measure(
         sample, protocol, folds=folds, later=later, random=random, tuning=samples.get("tuning")
@@ -160,15 +164,19 @@ def _check(sample: Sample, protocol: TemporalRowsProtocol) -> None:
         raise malformed("samples", "have labels other than 0 and 1 in the role 'test'")
 
 
-def _learned(
-    sample: Sample, training: Ints, test: Ints, learner: Learner, rng: np.random.Generator
-) -> Sample:
-    """Return the labelled test rows, scored by a model trained on the labelled training rows."""
+def _labelled(sample: Sample, training: Ints, test: Ints, *, where: str) -> tuple[Sample, Sample]:
+    """Return the labelled training and test rows, which have to teach and test something."""
     import numpy as np
 
     labelled = ~np.isnan(np.asarray(sample.label))
-    seen = rows_at(sample, training, among=labelled)
-    return scored(rows_at(sample, test, among=labelled), learner(seen, rng))
+    sides = (rows_at(sample, training, among=labelled), rows_at(sample, test, among=labelled))
+    check_sides(*sides, where=where)
+    return sides
+
+
+def _learned(training: Sample, test: Sample, learner: Learner, rng: np.random.Generator) -> Sample:
+    """Return the test rows, scored by a model trained on the training rows."""
+    return scored(test, learner(training, rng))
 
 
 def _metric(name: str, level: float) -> Metric:

@@ -5,7 +5,8 @@ Formula: none.
 Source: the house rule that a model under audit is an argument, and its randomness too.
 Assumptions: the learner reads only the training rows and the generator it is handed (P9).
 Failure modes: a learner whose parameters were chosen on the later rows has seen them whatever it is
-    handed. A score that is not finite, or of another length, is refused, not repaired.
+    handed. A score that is not finite, or of another length, is refused, not repaired; so are
+    sides whose labelled rows teach or test nothing, before the learner sees them.
 Cost: the learner's.
 """
 
@@ -15,7 +16,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, TypeAlias
 
-from audits.errors import SampleMalformed
+from audits.errors import SampleMalformed, SplitRefused
 from audits.sources.sample import Sample
 
 if TYPE_CHECKING:
@@ -26,6 +27,27 @@ if TYPE_CHECKING:
 
 Scorer: TypeAlias = "Callable[[Sample], Floats]"
 Learner: TypeAlias = "Callable[[Sample, np.random.Generator], Scorer]"
+
+
+def check_sides(training: Sample, test: Sample, *, where: str) -> None:
+    """Raise SplitRefused where labelled training rows lack a class, or no labelled row is tested.
+
+    `where` names the split.
+    """
+    import numpy as np
+
+    fault = ""
+    if np.unique(np.asarray(training.label)).size < 2:
+        held = "hold one class only" if training.n else "are none"
+        fault = f"the training rows with a label, {where}, {held}"
+    elif not test.n:
+        fault = f"the test rows with a label, {where}, are none"
+    if fault:
+        raise SplitRefused(
+            fault,
+            next_step="Move the cut, wait for labels, or widen the rows; where only a random draw "
+            "is at fault, draw fewer or none (random_repeats).",
+        )
 
 
 def scored(rows: Sample, scorer: Scorer) -> Sample:

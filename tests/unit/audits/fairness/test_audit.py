@@ -387,3 +387,32 @@ def test_one_group_alone_says_that_there_is_no_pair() -> None:
     alone = sample.where(sample.categories["race"].codes == 0)
     found = audited(record(attributes=[["race"]]), sample=alone)
     assert "race: one group only, so there is no gap" in found.missing
+
+
+@pytest.mark.requirement("P8")
+@pytest.mark.parametrize("code", [0, -1], ids=["one group left", "nobody has the attribute"])
+def test_a_margin_without_a_gap_is_judged_insufficient_and_does_not_let_others_pass(
+    code: int,
+) -> None:
+    sample = people()
+    race = Category(codes=np.full(sample.n, code, dtype=np.int32), levels=GROUPS)
+    margins = {
+        "true_positive_rate": {"difference": "0.9", "ratio": "0.1"},
+        "auroc": {"difference": "0.9", "ratio": None},
+    }
+    easy = Criterion(id="easy", metric="selection_rate", direction="at_most", floor=0.99)
+    found = audited(
+        record(attributes=[["race"]], margins=margins),
+        sample=replace(sample, categories={"race": race}),
+        criteria=[easy],
+    )
+    first, *others = found.judgements
+    assert first.verdict is Verdict.PASS
+    assert [(one.estimate.metric, one.estimate.population) for one in others] == [
+        ("true_positive_rate", "race: one group minus another"),
+        ("true_positive_rate", "race: one group over another"),
+        ("auroc", "race: one group minus another"),
+    ]
+    assert {one.verdict for one in others} == {Verdict.INSUFFICIENT}
+    assert all("one group only, race=" in one.reason for one in others)
+    assert found.verdict is Verdict.INSUFFICIENT

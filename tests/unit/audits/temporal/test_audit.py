@@ -303,6 +303,31 @@ def test_cut_after_the_last_row_is_refused() -> None:
         ran(cuts=["2030-01-01"])
 
 
+LATER = history(1).times["at"] >= instant("2014-01-01", "test")
+
+
+@pytest.mark.requirement("P8")
+@pytest.mark.parametrize(
+    ("label", "fault"),
+    [
+        (np.zeros(600), "training rows with a label, cut 2014-01-01, hold one class only"),
+        (np.full(600, np.nan), "training rows with a label, cut 2014-01-01, are none"),
+        (np.where(LATER, np.nan, history(1).label), "test rows with a label, cut 2014-01-01, are"),
+        (np.where(LATER, 0.0, np.arange(600) == 0), "a random draw beside cut 2014-01-01, hold"),
+    ],
+    ids=["one class", "no label", "no label after the cut", "one positive, drawn into the test"],
+)
+def test_labelled_rows_that_teach_or_test_nothing_are_refused_before_the_learner_sees_them(
+    label: Any, fault: str
+) -> None:
+    def picky(training: Sample, rng: np.random.Generator) -> Any:
+        assert set(np.asarray(training.label)) == {0.0, 1.0}
+        return lambda rows: np.full(rows.n, rng.random())
+
+    with pytest.raises(SplitRefused, match=fault):
+        ran(replace(history(1), label=label), train=picky)
+
+
 def test_unlabelled_rows_are_neither_trained_on_nor_measured() -> None:
     report = ran(without_labels(history(10), slice(0, 50)))
     assert dict(report.data)["rows without a label"] == 50
