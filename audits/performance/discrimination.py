@@ -34,7 +34,7 @@ from audits.performance.protocol import (
     parts_of,
     unclear,
 )
-from audits.performance.ranking import bedroc, enrichment
+from audits.performance.ranking import ALPHAS, bedroc, enrichment
 from audits.performance.reading import methods_named
 from audits.performance.roc import auroc, auroc_difference
 from audits.performance.rows import Rows, complete
@@ -98,8 +98,8 @@ class DiscriminationProtocol:
         for name in ("specificities", "net_benefit_thresholds", "enrichment_shares"):
             if not all(0 < x < 1 for x in getattr(self, name)):
                 raise malformed(name, "lie strictly between 0 and 1")
-        if not all(x > 0 for x in self.bedroc_alphas):
-            raise malformed("bedroc_alphas", "are above 0")
+        if not all(ALPHAS[0] <= x <= ALPHAS[1] for x in self.bedroc_alphas):
+            raise malformed("bedroc_alphas", "lie from 0.001 to 10,000")
 
     def as_record(self) -> dict[str, Json]:
         """Return the protocol in the JSON domain; `parse` reads it back."""

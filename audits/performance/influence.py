@@ -42,6 +42,8 @@ MINIMUM_CLUSTERS: Final = 10
 
 
 MINIMUM_REPLICATES: Final = 20
+EXPONENT_MAX: Final = 700.0
+"""exp() of more than this is beyond floats."""
 RARER: Final = "subjects of the rarer class"
 
 
@@ -73,12 +75,14 @@ def limits(
 ) -> tuple[float, float]:
     """Return the limits of `value` with standard error `se` on `scale`.
 
-    `value` lies inside the scale's range: above 0 for log, between 0 and 1 for logit.
+    `value` lies inside the scale's range: above 0 for log, between 0 and 1 for logit. The upper
+    limit is infinite where its logarithm is beyond floats.
     """
     q = quantile(level, df=df)
     if scale == "log":
         half = q * se / value
-        return value * math.exp(-half), value * math.exp(half)
+        high = value * math.exp(half) if half < EXPONENT_MAX else math.inf
+        return value * math.exp(-half), high
     if scale == "logit":
         centre, half = math.log(value / (1 - value)), q * se / (value * (1 - value))
         return _expit(centre - half), _expit(centre + half)

@@ -16,7 +16,6 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
 from itertools import product
 from typing import TYPE_CHECKING, Final, TypeAlias
 
@@ -38,6 +37,7 @@ if TYPE_CHECKING:
 DAY_US: Final = 86_400_000_000
 WINDOWS_MAX: Final = 600
 """Windows of one report: fifty years of months; more is a slip of the unit."""
+WINDOW_DAYS_MAX: Final = 36_525
 POPULATIONS_MAX: Final = 2_000
 COLUMNS: Final = (
     "metric",
@@ -77,8 +77,8 @@ class Common:
             raise malformed("populations", "are named once each")
         if (self.time is None) != (self.window_days is None):
             raise malformed("time", "goes with window_days, and only with it")
-        if self.window_days is not None and self.window_days < 1:
-            raise malformed("window_days", "is at least 1")
+        if self.window_days is not None and not 1 <= self.window_days <= WINDOW_DAYS_MAX:
+            raise malformed("window_days", f"is at least 1 and at most {WINDOW_DAYS_MAX}")
 
     def as_record(self) -> dict[str, Json]:
         """Return the members in the JSON domain."""
@@ -217,6 +217,8 @@ def parts_of(sample: Sample, common: Common) -> Parts:
 
 
 def _windows(rows: Rows, times: NDArray[np.int64], days: int) -> Iterable[Rows]:
+    import numpy as np
+
     known = times[times != MISSING_TIME]
     if not known.size:
         return
@@ -226,9 +228,10 @@ def _windows(rows: Rows, times: NDArray[np.int64], days: int) -> Iterable[Rows]:
         raise malformed("window_days", f"makes {count} windows, more than {WINDOWS_MAX}")
     place = (times // DAY_US - start) // days
     for k in range(count):
-        first = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(days=start + k * days)
+        # numpy's days go beyond the years 1 to 9999 of datetime
+        first = np.datetime64(start + k * days, "D")
         mask = (times != MISSING_TIME) & (place == k)
-        yield rows.where(mask, population=f"window={first:%Y-%m-%d}")
+        yield rows.where(mask, population=f"window={first}")
 
 
 def _left_out(sample: Sample) -> list[str]:

@@ -15,10 +15,10 @@ Formula: N rows, n actives, Ra = n/N, ranks r from 1 at the highest score, ties 
 Source: Truchon and Bayly (2007), Journal of Chemical Information and Modeling 47(2), 488-508,
     equations 17, 18 and 36.
 Assumptions: molecules (subjects: series or scaffolds, where they are alike) are independent.
-Failure modes: alpha Ra << 1 is needed for BEDROC to be read as a probability; above CROWDED it has
-    no interval; BEDROC and EF depend on the share of actives, so values of two libraries do not
-    compare. EF saturates at its ceiling, which is stated. Fewer than MINIMUM_ACTIVES subjects with
-    an active: value without interval.
+Failure modes: alpha outside ALPHAS is refused. alpha Ra << 1 is needed for BEDROC to be read as a
+    probability; above CROWDED it has no interval; BEDROC and EF depend on the share of actives, so
+    values of two libraries do not compare. EF saturates at its ceiling, which is stated. Fewer than
+    MINIMUM_ACTIVES subjects with an active: value without interval.
 Cost: one sort; replicates times n.
 """
 
@@ -58,6 +58,8 @@ MINIMUM_ACTIVES: Final = 10
 
 MINIMUM_TOP: Final = 20
 """The top share of the list, in subjects, below which EF has no interval."""
+ALPHAS: Final = (0.001, 10_000.0)
+"""Below, every rank weighs the same to rounding; above, only the first of a long list weighs."""
 CROWDED: Final = 5.0
 """alpha Ra above which BEDROC saturates and its interval no longer covered its level."""
 
@@ -65,11 +67,13 @@ CROWDED: Final = 5.0
 def bedroc(
     rows: Rows, *, alpha: float, level: float, replicates: int, seed: int
 ) -> tuple[Estimate, Estimate]:
-    """Return BEDROC and RIE at `alpha` > 0, named "bedroc@20" and "rie@20"."""
+    """Return BEDROC and RIE at `alpha` within ALPHAS, named "bedroc@20" and "rie@20"."""
     at = decimal_text(alpha)
     names = (f"bedroc@{at}", f"rie@{at}")
-    if not alpha > 0:
-        raise ProtocolMalformed(f"alpha is {at}", next_step="Name an alpha above 0, such as 20.")
+    if not ALPHAS[0] <= alpha <= ALPHAS[1]:
+        raise ProtocolMalformed(
+            f"alpha is {at}", next_step="Name an alpha from 0.001 to 10,000, such as 20."
+        )
     if why := one_class(rows):
         return (
             nothing(rows, metric=names[0], why=why, level=level, method=METHOD),
@@ -151,8 +155,9 @@ class _Ranked:
         count = float(actives.sum())
         if count in (0.0, total):
             return math.nan, math.nan
-        mean = float(actives @ np.exp(-alpha * rank / total)) / count
-        random = (1 - math.exp(-alpha)) / math.expm1(alpha / total) / total
+        # both are multiplied by exp(alpha / total), so that neither leaves the range of floats
+        mean = float(actives @ np.exp(-alpha * np.maximum(rank - 1, 0) / total)) / count
+        random = math.expm1(-alpha) / math.expm1(-alpha / total) / total
         return count / total, mean / random
 
     def found(self, weight: Floats, top: float) -> tuple[float, float]:
@@ -183,7 +188,8 @@ class _Ranked:
 
 def _bedroc(rie: float, share: float, alpha: float) -> float:
     most = -math.expm1(-alpha * share) / (share * -math.expm1(-alpha))
-    least = -math.expm1(alpha * share) / (share * -math.expm1(alpha))
+    # exp(alpha) is divided out of both terms, for it may exceed the range of floats
+    least = most * math.exp(alpha * (share - 1))
     return min(1.0, max(0.0, (rie - least) / (most - least)))
 
 
@@ -207,7 +213,11 @@ def _bootstrapped(
         why = "all actives stand at one end, and this method has no limit for that"
     if not why:
         sd = float(np.nanstd(np.asarray(drawn), ddof=1))
-        low, high = limits(value, sd, level=level, scale=scale, df=rows.events - 1)
+        ends = limits(value, sd, level=level, scale=scale, df=rows.events - 1)
+        if sd > 0.0 and math.isfinite(ends[1]):
+            low, high = ends
+        else:
+            why = "the spread of the resamples is beyond floats, so there is no interval"
     joined = "; ".join(part for part in (why, note) if part)
     return _estimate(rows, metric, value, low, high, level=level, note=joined)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -210,6 +211,7 @@ BAD: dict[str, tuple[str, dict[str, Any]]] = {
     "category twice": ("populations", {"populations": [["sex", "sex"]]}),
     "time alone": ("time", {"window_days": None}),
     "no days": ("window_days", {"window_days": 0}),
+    "more days than numpy counts": ("window_days", {"window_days": 10**30}),
     "time no text": ("time", {"time": 3}),
 }
 BAD_DISCRIMINATION: dict[str, tuple[str, dict[str, Any]]] = {
@@ -220,6 +222,8 @@ BAD_DISCRIMINATION: dict[str, tuple[str, dict[str, Any]]] = {
     "benefit at zero": ("net_benefit_thresholds", {"net_benefit_thresholds": [0]}),
     "share one": ("enrichment_shares", {"enrichment_shares": ["1.0"]}),
     "alpha zero": ("bedroc_alphas", {"bedroc_alphas": [0]}),
+    "alpha of one weight": ("bedroc_alphas", {"bedroc_alphas": ["0.0009"]}),
+    "alpha beyond sense": ("bedroc_alphas", {"bedroc_alphas": [10001]}),
     "threshold twice": ("thresholds", {"thresholds": ["0.2", "0.20"]}),
     "few replicates": ("replicates", {"replicates": 10}),
 }
@@ -258,6 +262,17 @@ def test_columns_that_the_rows_have_not_are_named(case: str) -> None:
     member, change = ABSENT[case]
     with pytest.raises(ProtocolMalformed, match=member):
         run("discrimination", **change)
+
+
+@pytest.mark.parametrize(
+    ("day", "name"), [(10_000_000, "window=29349-01-26"), (-1_000_000, "window=-768-02-04")]
+)
+def test_instants_beyond_the_calendar_of_datetime_have_windows(day: int, name: str) -> None:
+    data = sample()
+    report = run(
+        "calibration", data=replace(data, times={"seen": data.times["seen"] * 0 + day * DAY_US})
+    )
+    assert name in str(report.as_record())
 
 
 def test_windows_beyond_counting_are_refused() -> None:

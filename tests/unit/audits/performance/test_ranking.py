@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from decimal import Decimal, localcontext
 from typing import Any
 
 import numpy as np
@@ -26,6 +27,20 @@ def naive_bedroc(label: Any, score: Any, alpha: float) -> tuple[float, float]:
     rie /= (1 - math.exp(-alpha)) / (total * (math.exp(alpha / total) - 1))
     first = ra * math.sinh(alpha / 2) / (math.cosh(alpha / 2) - math.cosh(alpha / 2 - alpha * ra))
     return rie * first + 1 / (1 - math.exp(alpha * (1 - ra))), rie
+
+
+def exact_bedroc(label: Any, score: Any, alpha: float) -> tuple[float, float]:
+    """`naive_bedroc` in decimals of sixty digits, which no exponent overflows."""
+    with localcontext(prec=60):
+        order = np.argsort(-score)
+        ranks = [Decimal(place + 1) for place, i in enumerate(order.tolist()) if label[i]]
+        n, total, a = len(ranks), len(score), Decimal(alpha)
+        ra = Decimal(n) / total
+        rie = sum((-a * r / total).exp() for r in ranks) / n
+        rie /= (1 - (-a).exp()) / (total * ((a / total).exp() - 1))
+        most = (1 - (-a * ra).exp()) / (ra * (1 - (-a).exp()))
+        least = (1 - (a * ra).exp()) / (ra * (1 - a.exp()))
+        return float((rie - least) / (most - least)), float(rie)
 
 
 def screen(seed: int, *, actives: int = 30, total: int = 1000, shift: float = 1.5) -> Rows:
@@ -111,7 +126,26 @@ def test_repeating_subjects_does_not_narrow_the_interval() -> None:
     assert many.high - many.low == pytest.approx(one.high - one.low, rel=0.02)
 
 
-@pytest.mark.parametrize("alpha", [0.0, -1.0])
+@pytest.mark.parametrize("alpha", [0.001, 700.0, 1609.4, 10_000.0])
+def test_the_ends_of_alpha_are_the_papers_equations_in_exact_arithmetic(alpha: float) -> None:
+    drawn = screen(1, total=200)
+    found = bedroc(drawn, alpha=alpha, **DRAW)
+    expected = exact_bedroc(drawn.label, drawn.score, alpha)
+    assert found[0].value == pytest.approx(expected[0], rel=1e-9)
+    assert found[1].value == pytest.approx(expected[1], rel=1e-9)
+
+
+@pytest.mark.parametrize("alpha", [300.0, 900.0])
+def test_resamples_whose_spread_is_beyond_floats_give_no_interval(alpha: float) -> None:
+    label = np.arange(100) >= 85
+    label[70] = True
+    found = bedroc(rows(label, -np.arange(100.0)), alpha=alpha, **DRAW)
+    assert found[1].value is not None
+    assert found[1].low is None
+    assert "beyond floats" in found[1].note
+
+
+@pytest.mark.parametrize("alpha", [0.0, -1.0, 1e-300, 10_001.0])
 def test_an_alpha_that_weighs_nothing_is_refused(alpha: float) -> None:
     with pytest.raises(ProtocolMalformed):
         bedroc(screen(8), alpha=alpha, **DRAW)
