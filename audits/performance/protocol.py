@@ -14,6 +14,7 @@ Cost: one pass a population.
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
@@ -284,13 +285,19 @@ def judge_all(
 ) -> tuple[Judgement, ...]:
     """Return each criterion's judgement.
 
-    Raises ProtocolMalformed where a criterion is about an estimate that was not made, or shares its
-    id with another.
+    Raises ProtocolMalformed where a criterion is about an estimate that was not made, or about two
+    (populations may share a name), or shares its id with another.
     """
     if len({one.id for one in criteria}) != len(criteria):
         raise malformed("criteria", "share an id")
-    found = {(one.metric, one.population): one for one in estimates}
+    made = [*estimates]
+    found = {(one.metric, one.population): one for one in made}
+    often = Counter((one.metric, one.population) for one in made)
     for one in criteria:
+        if often[one.metric, one.population] > 1:
+            raise malformed(
+                "criteria", f"ask about {one.metric} of {one.population}, which is measured twice"
+            )
         if (one.metric, one.population) not in found:
             raise malformed(
                 "criteria",

@@ -183,6 +183,24 @@ def test_a_criterion_about_what_is_not_measured_is_refused(kind: str) -> None:
             run(kind, criteria=[criterion])
 
 
+@pytest.mark.parametrize(
+    ("kind", "metric"), [("discrimination", "auroc"), ("calibration", "calibration_slope")]
+)
+def test_a_criterion_about_a_name_that_two_populations_bear_is_refused(
+    kind: str, metric: str
+) -> None:
+    data = sample()
+    race = Category(codes=data.categories["race"].codes, levels=("A", "A & sex=F", "few"))
+    data = replace(data, categories={**data.categories, "race": race})
+    with pytest.raises(ProtocolMalformed, match="measured twice"):
+        run(
+            kind,
+            data=data,
+            populations=[["race"], ["race", "sex"]],
+            criteria=[at_least(metric, 0.1, population="race=A & sex=F")],
+        )
+
+
 def test_two_criteria_with_one_id_are_refused() -> None:
     with pytest.raises(ProtocolMalformed, match="share an id"):
         run("discrimination", criteria=[at_least("auroc", 0.5)] * 2)
