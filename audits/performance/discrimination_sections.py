@@ -1,6 +1,6 @@
 """The sections of a report on discrimination: tables and the charts that draw them.
 
-Definition: curves are thinned to POINTS rows; the estimates come from all rows.
+Definition: curves are read on a grid of at most POINTS steps; the estimates come from all rows.
 Formula: none. Source: none. Assumptions: none.
 Failure modes: a thinned curve may miss a corner by one part in POINTS.
 Cost: linear in the points.
@@ -26,7 +26,9 @@ if TYPE_CHECKING:
 
     Floats: TypeAlias = NDArray[np.float64]
 
-POINTS: Final = 200
+POINTS: Final = 50
+FEWEST_BEHIND: Final = 5
+"""Rows behind a step of a curve: a step of one row would show that row's score and outcome."""
 
 
 def sections(
@@ -92,7 +94,7 @@ def _areas(estimates: Sequence[Estimate]) -> Section:
 
 
 def _roc(rows: Rows) -> Section:
-    threshold, falls, hits = roc_points(rows)
+    _, falls, hits = roc_points(rows)
     return Section(
         id="roc",
         title="ROC curve",
@@ -100,8 +102,9 @@ def _roc(rows: Rows) -> Section:
             _curve_table(
                 "roc_table",
                 "Sensitivity against false positive rate, all rows",
-                ("threshold", "false_positive_rate", "sensitivity"),
-                (threshold, falls, hits),
+                ("false_positive_rate", "sensitivity"),
+                (falls, hits),
+                rows=rows.n - rows.positives,
             ),
         ),
         charts=(
@@ -130,8 +133,9 @@ def _precision_recall(rows: Rows) -> Section:
             _curve_table(
                 "precision_recall_table",
                 "Precision against recall, all rows",
-                ("threshold", "recall", "precision"),
-                (curve.threshold, curve.recall, curve.precision),
+                ("recall", "precision"),
+                (curve.recall, curve.precision),
+                rows=rows.positives,
             ),
         ),
         charts=(
@@ -236,14 +240,21 @@ def _by_window(windows: Sequence[Estimate]) -> Section:
 
 
 def _curve_table(
-    ident: str, caption: str, columns: tuple[str, ...], curves: Sequence[Floats]
+    ident: str, caption: str, columns: tuple[str, str], curve: tuple[Floats, Floats], *, rows: int
 ) -> Table:
+    """Return a curve on a grid of its first column, with at least FEWEST_BEHIND of `rows` a step.
+
+    A point at each row with its threshold would be the rows themselves, score and outcome (P15).
+    """
     import numpy as np
 
-    kept = np.unique(np.linspace(0, curves[0].size - 1, POINTS).round().astype(np.int64))
+    across, up = curve
+    order = np.lexsort((up, across))
+    grid = np.linspace(0.0, 1.0, min(POINTS, max(rows // FEWEST_BEHIND, 1)) + 1)
+    read = np.interp(grid, across[order], up[order])
     return Table(
         id=ident,
         caption=caption,
         columns=columns,
-        rows=tuple(tuple(text(float(curve[k])) for curve in curves) for k in kept),
+        rows=tuple((text(float(x)), text(float(y))) for x, y in zip(grid, read, strict=True)),
     )

@@ -20,9 +20,10 @@ from governance.cli.options import (
     say,
     show,
     target,
+    text_of,
 )
 from governance.cli.protocols import app as protocols
-from governance.errors import EXIT_REFUSED, EXIT_TAMPERED, Conflict, InvalidInput
+from governance.errors import EXIT_REFUSED, EXIT_TAMPERED, Conflict
 
 app = typer.Typer(no_args_is_help=True, help="Statistical audits and their evidence.")
 app.add_typer(protocols, name="protocol")
@@ -144,8 +145,11 @@ def sign(
     """
     root = output.with_name(f"{output.name}.root.pem")
     for path in (output, root):
-        if path.exists():
-            raise Conflict(f"{path} exists already", next_step="name another file")
+        if path.exists() or not path.parent.is_dir():
+            raise Conflict(
+                f"{path} exists already, or its folder does not",
+                next_step="name another file; nothing was signed",
+            )
     params = {"evidence": evidence, "password": ask_password("Password, to sign as the reader")}
     signed = perform(target(home, server), "audit.sign", params)
     output.write_bytes(base64.b64decode(signed.pop("document")))
@@ -185,13 +189,6 @@ def tables_of(data: list[str] | None) -> list[dict[str, str]]:
     tables = []
     for given in data or []:
         role, separator, name = given.partition("=")
-        path = Path(name if separator else given)
-        try:
-            text = path.read_bytes().decode("utf-8")
-        except (OSError, UnicodeDecodeError) as error:
-            raise InvalidInput(
-                f"{path} cannot be read as UTF-8 text",
-                next_step="give --data FILE, or --data ROLE=FILE",
-            ) from error
+        text = text_of(Path(name if separator else given))
         tables.append({"role": role if separator else "test", "text": text})
     return tables

@@ -15,6 +15,7 @@ from governance.cli.options import (
     ServerOption,
     show,
     target,
+    text_of,
 )
 from governance.errors import InvalidInput
 
@@ -58,7 +59,7 @@ def add(
         "source": source,
         "title": title,
         "licence": licence,
-        "text": file.read_text(encoding="utf-8") if file else "",
+        "text": text_of(file) if file else "",
         "through": through,
         "classes": product_class or [],
     }
@@ -73,8 +74,8 @@ def table_params(file: Path | None, manifest: Path | None) -> dict[str, str]:
             next_step="give --file rows.csv --manifest dataset.yaml",
         )
     return {
-        "manifest": manifest.read_text(encoding="utf-8"),
-        "text": file.read_bytes().decode("utf-8"),
+        "manifest": text_of(manifest),
+        "text": text_of(file),
     }
 
 

@@ -37,6 +37,17 @@ def target(home: Path, server: str | None) -> Target:
     return Target(home=home, server=server)
 
 
+def text_of(path: Path) -> str:
+    """Return a file's text; raise InvalidInput where it cannot be read as UTF-8."""
+    try:
+        return path.read_bytes().decode("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise InvalidInput(
+            f"{path} cannot be read as UTF-8 text",
+            next_step="name a text file; save it as UTF-8 where it is in another encoding",
+        ) from error
+
+
 def ask_password(prompt: str, *, variable: str = "VIGIL_PASSWORD") -> str:
     """Ask on a terminal without echo; elsewhere read the variable or one line of input."""
     given = os.environ.get(variable)

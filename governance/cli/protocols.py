@@ -16,6 +16,7 @@ from governance.cli.options import (
     ask_password,
     show,
     target,
+    text_of,
 )
 
 app = typer.Typer(no_args_is_help=True, help="Audit protocols, frozen before the rows are read.")
@@ -31,7 +32,7 @@ def check(file: ProtocolFile, as_json: JsonOption = False) -> None:
     """
     from change_control.audit.protocol import parse_protocol
 
-    protocol = parse_protocol(file.read_text(encoding="utf-8"))
+    protocol = parse_protocol(text_of(file))
     show({"model": protocol.model, "kind": protocol.kind.value, "faults": []}, as_json=as_json)
 
 
@@ -48,7 +49,7 @@ def register(
     """
     from change_control.audit.protocol import document_kind, parse_protocol
 
-    text = file.read_text(encoding="utf-8")
+    text = text_of(file)
     params = {
         "kind": document_kind(parse_protocol(text).kind).value,
         "text": text,

@@ -17,7 +17,7 @@ from governance.cli.options import (
     show,
     target,
 )
-from governance.errors import InvalidInput
+from governance.errors import Conflict, InvalidInput
 
 if TYPE_CHECKING:
     from audits.sources.tally import Tally
@@ -53,6 +53,7 @@ def export(
     Example: vigil audit tally export spec.yaml --data rows.parquet --site ward-3
     --suppress-below 5 -o ward-3.tally.json
     """
+    _require_new(output)
     say("Counting …")
     counted = _counted(_specification(spec), data, table)
     from audits.sources.tally_spec import canonical_bytes
@@ -83,6 +84,7 @@ def merge(
     Example: vigil audit tally merge a.tally.json b.tally.json --key-of a.key --key-of b.key
     -o merged.tally.json
     """
+    _require_new(output)
     params = {"files": [_text(path) for path in files], "keys": [_key(one) for one in key_of]}
     _write(perform(target(home, server), "tally.merge", params), output, as_json=as_json)
 
@@ -127,6 +129,15 @@ def _specification(path: Path) -> TallySpec:
             next_step="docs/guides/share-counts-not-rows.md shows a specification",
         ) from error
     return spec_from_record(record)
+
+
+def _require_new(output: Path) -> None:
+    """Refuse before anything is recorded what could not be written, or would write over a file."""
+    if output.exists() or not output.parent.is_dir():
+        raise Conflict(
+            f"{output} exists already, or its folder does not",
+            next_step="name another file; nothing was recorded",
+        )
 
 
 def _write(made: dict[str, Any], output: Path, *, as_json: bool) -> None:

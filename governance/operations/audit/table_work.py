@@ -19,7 +19,7 @@ from governance.ledger.core import canonical
 from models.dataset import manifest_from_record
 
 FORMAT: Final = "evidence/1"
-NUMERICS: Final = ("numpy", "scipy", "scikit-learn")
+NUMERICS: Final = ("oncovigil", "numpy", "scipy", "scikit-learn")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -31,6 +31,10 @@ EXACT: Final = frozenset({Role.CUSTODIAN})
 DISCLOSED: Final = frozenset({Role.CUSTODIAN, Role.MODEL_OWNER, Role.SAFETY_OFFICER})
 
 
+HIDING_EPSILON: Final = 2
+"""Noise of a larger epsilon hides next to nothing, so it takes the role that exact counts take."""
+
+
 class ExportTally(Request):
     """A tally (canonical JSON) of one site, and how it is disclosed; exact where nothing is said.
 
@@ -70,7 +74,9 @@ def export_tally(deployment: Deployment, actor: Actor, request: ExportTally) -> 
     """Return the signed file; it is recorded before it leaves."""
     organisation = deployment.home.config.organisation
     scope = Scope(organisation=organisation, site=request.site)
-    exact = request.suppress_below is None and request.epsilon is None
+    exact = request.suppress_below is None and (
+        request.epsilon is None or Fraction(request.epsilon) > HIDING_EPSILON
+    )
     _check(request, scope)
     actor.require(EXACT if exact else DISCLOSED, scope, act="hand its counts over")
     spec, disclosure, record = deployment.compute.run(

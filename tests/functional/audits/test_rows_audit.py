@@ -61,6 +61,23 @@ def test_no_row_of_the_table_is_kept(audited: tuple[Small, dict[str, Any]]) -> N
             assert row not in path.read_bytes(), path.name
 
 
+def test_no_score_of_a_patient_stands_in_the_evidence(
+    audited: tuple[Small, dict[str, Any]],
+) -> None:
+    """A curve with a point a row would be the rows: score and outcome of everybody (P15)."""
+    home, evidence = audited
+    report = home.perform("aud", "audit.show", evidence=evidence["evidence"])["content"]["report"]
+    curves = [
+        table
+        for section in report["sections"]
+        for table in section["tables"]
+        if table["id"] in {"roc_table", "precision_recall_table"}
+    ]
+    assert len(curves) == 2
+    assert all("threshold" not in table["columns"] for table in curves)
+    assert all(len(table["rows"]) <= 1 + 240 // 5 for table in curves)
+
+
 def test_the_same_file_reproduces_the_same_digest_and_another_file_is_refused(
     audited: tuple[Small, dict[str, Any]],
 ) -> None:

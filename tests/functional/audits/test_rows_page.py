@@ -35,7 +35,8 @@ def fields(page: str) -> dict[str, str]:
 
 
 def test_the_page_says_what_was_asked_found_and_is_missing(home: Small) -> None:
-    page = enter(home, "aud").get("/evidence/E-2")
+    client = enter(home, "aud")
+    page = client.get("/evidence/E-2")
     assert page.status_code == 200
     for words in (
         "Discrimination audit of forecasting",
@@ -49,7 +50,7 @@ def test_the_page_says_what_was_asked_found_and_is_missing(home: Small) -> None:
     assert 'action="/evidence/E-2/signature"' not in page.text
     pictures = re.findall(r'src="(/console/charts/[^"]+)"', page.text)
     assert len(pictures) >= 3
-    assert enter(home, "aud").get(pictures[0]).text.startswith("<svg")
+    assert client.get(pictures[0]).text.startswith("<svg")
 
 
 def test_a_reader_signs_on_the_page_and_gets_the_document_that_was_sealed(home: Small) -> None:

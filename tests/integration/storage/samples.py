@@ -22,6 +22,7 @@ from governance.registry.records import (
     Release,
     Review,
     RoleGrant,
+    SealedReport,
     ServiceClient,
     Signature,
     TrailReview,
@@ -263,6 +264,15 @@ RECORDS: tuple[Record, ...] = (
         state="open",
         first_signer=None,
         lifted_us=None,
+    ),
+    SealedReport(
+        id="P-1",
+        evidence="E-1",
+        evidence_digest=DIGEST,
+        digest=DIGEST,
+        signature="S-1",
+        certificate=DIGEST,
+        sealed_us=NOW_US,
     ),
 )
 
