@@ -38,7 +38,7 @@ from audits.temporal.pooling import Pooled, pool, shrunken
 from audits.temporal.protocol import DAY_US, TemporalRowsProtocol, instant, malformed, parse
 from audits.temporal.sites import by_site
 from audits.temporal.splitters import Fold
-from audits.temporal.strata import Metric
+from audits.temporal.strata import Metric, enough, events
 from audits.temporal.windows import Trend, Window, performance_by_window, weighted_trend
 
 if TYPE_CHECKING:
@@ -219,11 +219,16 @@ def _measure(
             seed=protocol.seed,
             unit=sample.unit,
         )
+        fewest = min(events(together), events(sections.together(random)))
+        compared = tuple(enough(one, fewest, protocol.minimum_events) for one in compared)
     return Found(
         sample=sample,
         folds=folds,
         later=tuple(later),
-        overall=tuple(metric(together, TIME) for metric in metrics.values()),
+        overall=tuple(
+            enough(metric(together, TIME), events(together), protocol.minimum_events)
+            for metric in metrics.values()
+        ),
         comparison=compared,
         windows=windows,
         by_window=tuple(one for each in by_window for one in each),
@@ -310,6 +315,8 @@ def _examined(
 
 
 def _serious(examinations: tuple[Examination, ...], sample: Sample, level: float) -> Estimate:
+    unseen = sorted({which.kind for one in examinations for which in one.unseen})
+    blind = f"; not looked for: {', '.join(unseen)}" if unseen else ""
     return Estimate(
         metric="serious_findings",
         value=float(sum(len(one.serious) for one in examinations)),
@@ -320,7 +327,7 @@ def _serious(examinations: tuple[Examination, ...], sample: Sample, level: float
         unit=sample.unit,
         method="count of serious findings, v1",
         source="sample",
-        note="counted on the rows themselves, so there is no interval",
+        note=f"counted on the rows themselves, so there is no interval{blind}",
     )
 
 

@@ -80,6 +80,22 @@ def measured(
     return found
 
 
+def enough(estimate: Estimate, count: int, minimum_events: int) -> Estimate:
+    """Return `estimate`, or that `count` events are too few for it (P8)."""
+    if count >= minimum_events:
+        return estimate
+    return undefined(
+        metric=estimate.metric,
+        population=estimate.population,
+        note=f"{INSUFFICIENT}: {count} events, {minimum_events} are needed",
+        level=estimate.level,
+        n=estimate.n,
+        unit=estimate.unit,
+        method="none",
+        source="sample",
+    )
+
+
 def standard_error(estimate: Estimate) -> float | None:
     """Return half the interval's width over the normal quantile; None without an interval."""
     from statistics import NormalDist

@@ -14,13 +14,16 @@ Source: weighted regression whose dispersion is never below one: Baker and Jacks
     the American Statistical Association 63, 1379-1389.
 Assumptions: windows are independent: a subject stands in one. Standard errors are read from the
     interval's width as if it were normal.
-Failure modes: three windows give one degree of freedom. A drop and recovery has no trend. Windows
-    with too few events are shown as insufficient and do not enter; the trend says how many.
+Failure modes: three windows give one degree of freedom, and ranks of three or four no 95 %
+    interval: the slope then has none, nor has one of shares that are all 0 or 1. A drop and
+    recovery has no trend. Windows with too few events are shown as insufficient and do not enter;
+    the trend says how many.
 Cost: the measure once a window.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -207,6 +210,7 @@ def cochran_armitage(
             level=level,
             per=per,
             method=COCHRAN_ARMITAGE,
+            unbounded="" if spread else "every window's share is 0 or 1, so none has a spread",
         ),
         p=float(2 * ndtr(-abs(z))),
         windows=hits.size,
@@ -233,16 +237,31 @@ def mann_kendall(
     if np.unique(y).size == 1:
         return Trend(
             slope=_slope(
-                name, (0.0, 0.0, 0.0), windows=x.size, level=level, per=per, method=MANN_KENDALL
+                name,
+                (0.0, 0.0, 0.0),
+                windows=x.size,
+                level=level,
+                per=per,
+                method=MANN_KENDALL,
+                unbounded="all values are equal, so ranks say nothing of the spread",
             ),
             p=1.0,
             windows=x.size,
             left_out=left,
         )
     slope, _, low, high = (float(one) for one in theilslopes(y, x, alpha=level))
+    # The widest interval of Sen, from the least to the largest slope, misses 2 of k! orders.
+    widest = 1 - 2 / math.factorial(x.size)
+    few = f"{x.size} windows bound a slope at {decimal_text(widest, digits=3)} at most"
     return Trend(
         slope=_slope(
-            name, (low, slope, high), windows=x.size, level=level, per=per, method=MANN_KENDALL
+            name,
+            (low, slope, high),
+            windows=x.size,
+            level=level,
+            per=per,
+            method=MANN_KENDALL,
+            unbounded=few if widest < level else "",
         ),
         p=float(kendalltau(x, y).pvalue),
         windows=x.size,
@@ -258,20 +277,21 @@ def _slope(
     level: float,
     per: str,
     method: str,
+    unbounded: str = "",
 ) -> Estimate:
-    """Return the slope from (low, value, high)."""
+    """Return the slope from (low, value, high); `unbounded` says why it has no interval."""
     low, value, high = limits
     return Estimate(
         metric=f"trend of {name}",
         value=value,
-        low=low,
-        high=high,
+        low=None if unbounded else low,
+        high=None if unbounded else high,
         level=level,
         n=windows,
         unit="window",
         method=method,
         source="sample",
-        note=f"change per {per}",
+        note=f"change per {per}{f'; no interval: {unbounded}' if unbounded else ''}",
     )
 
 

@@ -328,6 +328,26 @@ def test_labelled_rows_that_teach_or_test_nothing_are_refused_before_the_learner
         ran(replace(history(1), label=label), train=picky)
 
 
+@pytest.mark.requirement("P8")
+def test_too_few_events_after_the_cut_decide_nothing_about_the_whole_of_it() -> None:
+    sample = history(1)
+    few = replace(sample, label=np.where(np.cumsum(LATER) > 8, np.nan, sample.label))
+    asked = tuple(
+        Criterion(id=where, metric="auroc", population=where, direction="within", low=-1, high=1)
+        for where in ("time split", "random split minus time split")
+    )
+    report = ran(few, criteria=asked)
+    assert {one.verdict for one in report.judgements} == {Verdict.INSUFFICIENT}
+    assert all("events, 10 are needed" in one.estimate.note for one in report.judgements)
+
+
+def test_count_of_serious_findings_says_which_faults_were_not_looked_for() -> None:
+    blind = estimate(ran(label_known=None, ordered=[]), "serious_findings", "all").note
+    assert "not looked for: " in blind
+    assert "label_known_before_prediction" in blind
+    assert "label_known_before_prediction" not in estimate(ran(), "serious_findings", "all").note
+
+
 def test_unlabelled_rows_are_neither_trained_on_nor_measured() -> None:
     report = ran(without_labels(history(10), slice(0, 50)))
     assert dict(report.data)["rows without a label"] == 50

@@ -194,6 +194,26 @@ def test_mann_kendall_of_one_value_is_flat() -> None:
     assert (found.slope.value, found.p) == (0.0, 1.0)
 
 
+@pytest.mark.requirement("P8")
+def test_slope_without_a_spread_or_with_too_few_ranks_has_no_interval_and_says_why() -> None:
+    def ranked(*values: float, level: float = 0.95) -> Estimate:
+        places = range(len(values))
+        return mann_kendall(values, places, name="x", level=level, per="y").slope
+
+    shares = cochran_armitage((0, 9, 9), (9, 9, 9), (0, 1, 2), name="x", level=0.95, per="y").slope
+    for slope, why in (
+        (shares, "share is 0 or 1"),
+        (ranked(0.7, 0.7, 0.7, 0.7, 0.7), "all values are equal"),
+        (ranked(0.7, 0.8, 0.6), "3 windows bound a slope at 0.667 at most"),
+        (ranked(0.7, 0.8, 0.6, 0.9), "4 windows bound a slope at 0.917 at most"),
+    ):
+        assert slope.value is not None
+        assert (slope.low, slope.high) == (None, None)
+        assert why in slope.note
+    assert ranked(0.7, 0.8, 0.6, 0.9, 0.5).low is not None
+    assert ranked(0.7, 0.8, 0.6, 0.9, level=0.9).low is not None
+
+
 def test_trend_that_cannot_be_drawn_is_refused() -> None:
     three = [estimate(0.8, 0.02)] * 3
     for call in (
