@@ -14,6 +14,7 @@ Cost: as `gaps`, a policy and a partition.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, TypeAlias
@@ -364,6 +365,7 @@ def _judge(
 ) -> tuple[tuple[Criterion, ...], tuple[Judgement, ...]]:
     """Return the criteria handed in, then those of the margins, each with its judgement."""
     found = {(one.metric, one.population): one for one in estimates}
+    times = Counter((one.metric, one.population) for one in estimates)
     judgements = []
     for one in criteria:
         if (one.metric, one.population) not in found:
@@ -371,6 +373,12 @@ def _judge(
                 f"criterion {one.id!r} is about {one.metric} of {one.population}, which this "
                 "protocol does not measure",
                 next_step="Name metric and population as the estimates of the report do.",
+            )
+        if times[one.metric, one.population] > 1:
+            raise ProtocolMalformed(
+                f"criterion {one.id!r} is about {one.metric} of {one.population}, and two "
+                "estimates are called so",
+                next_step="Rename the attribute or level that reads like an intersection.",
             )
         judgements.append(judge(one, found[one.metric, one.population]))
     own = [(gap.criterion, gap.judgement) for gap in gaps]

@@ -416,3 +416,17 @@ def test_a_margin_without_a_gap_is_judged_insufficient_and_does_not_let_others_p
     assert {one.verdict for one in others} == {Verdict.INSUFFICIENT}
     assert all("one group only, race=" in one.reason for one in others)
     assert found.verdict is Verdict.INSUFFICIENT
+
+
+def test_a_criterion_about_a_name_that_two_groups_share_is_refused() -> None:
+    sample = people()
+    twin = Category(codes=sample.categories["race"].codes, levels=("F", "p", "q", "r", "s"))
+    asked = Criterion(
+        id="c", metric="selection_rate", population="race=a & sex=F", direction="at_most", floor=0.9
+    )
+    with pytest.raises(ProtocolMalformed, match="two estimates are called so"):
+        audited(
+            record(attributes=[["race", "sex"], ["race=a & sex"]]),
+            sample=replace(sample, categories={**sample.categories, "race=a & sex": twin}),
+            criteria=[asked],
+        )
