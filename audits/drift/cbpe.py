@@ -104,6 +104,7 @@ def fit_calibrator(label: Floats, score: Floats, *, weights: Floats | None = Non
     import numpy as np
     from sklearn.isotonic import IsotonicRegression
 
+    check_binary(label)
     known = ~(np.isnan(label) | np.isnan(score))
     events, rows = int((label[known] == 1).sum()), int(known.sum())
     if min(events, rows - events) < LEAST_EVENTS:
@@ -118,6 +119,17 @@ def fit_calibrator(label: Floats, score: Floats, *, weights: Floats | None = Non
         scores=np.asarray(fitted.X_thresholds_, dtype=np.float64),
         shares=np.asarray(fitted.y_thresholds_, dtype=np.float64),
     )
+
+
+def check_binary(label: Floats) -> None:
+    """Raise SampleMalformed for a label that is neither 0 nor 1 nor missing."""
+    import numpy as np
+
+    if not (np.isnan(label) | (label == 0) | (label == 1)).all():
+        raise SampleMalformed(
+            "a label is neither 0 nor 1",
+            next_step="Name a column of events, 1 for yes and 0 for no, empty where not known.",
+        )
 
 
 def expected_metrics(
@@ -145,7 +157,7 @@ def metric_bounds(
             _ratio(name, np.where(acted, *pair), decision, one)
             for pair in ((low, low), (low, high), (high, low), (high, high))
         ]
-        found[name] = min(ends), max(ends)
+        found[name] = _extremes(np.array(ends), np.array(ends))
     order, starts = _ranked(score)
     found["auroc"] = _area_bounds(low[order], high[order], starts)
     return found
@@ -199,8 +211,8 @@ def label_free(
                     source="sample",
                     note=limits.note or "holds only where calibration does",
                 ),
-                low=bounds[name][0] if defined else None,
-                high=bounds[name][1] if defined else None,
+                low=bounds[name][0] if defined and np.isfinite(bounds[name][0]) else None,
+                high=bounds[name][1] if defined and np.isfinite(bounds[name][1]) else None,
             )
         )
     return calibrator, tuple(found)
@@ -213,13 +225,16 @@ def _resampled(reference: Sample, rows: Sample, *, replicates: int, seed: int) -
     label, score, current, decision = reference.label, reference.score, rows.score, rows.decision
     if label is None or score is None or current is None or decision is None:
         raise _incomplete("labels, scores and decisions are needed")
-    drawn = {name: np.empty(replicates) for name in METRICS}
+    drawn = {name: np.full(replicates, np.nan) for name in METRICS}
+    known = ~(np.isnan(label) | np.isnan(score))
     pairs = zip(
         poisson_weights(reference.subject, replicates=replicates, seed=seed),
         poisson_weights(rows.subject, replicates=replicates, seed=seed + 1),
         strict=True,
     )
     for r, (first, second) in enumerate(pairs):
+        if not first[known].any():  # no subject of the reference was drawn: nothing is defined
+            continue
         curve = fit_calibrator(label, score, weights=first.astype(np.float64))
         again = expected_metrics(curve.of(current), current, decision, second.astype(np.float64))
         for name in METRICS:
@@ -265,13 +280,18 @@ def _area(probability: Floats, weights: Floats, starts: Ints) -> float:
 
 def _area_bounds(low: Floats, high: Floats, starts: Ints) -> tuple[float, float]:
     """Return the least and greatest AUROC, trying each rank at which to change sides."""
-    import numpy as np
-
     if not low.size:
         return float("nan"), float("nan")
     least = _area_switched(high, low, starts)
     greatest = _area_switched(low, high, starts)
-    return float(np.nanmin(least)), float(np.nanmax(greatest))
+    return _extremes(least, greatest)
+
+
+def _extremes(least: Floats, greatest: Floats) -> tuple[float, float]:
+    """Return the least and the greatest value that is defined; NaN where none is."""
+    import numpy as np
+
+    return float(np.fmin.reduce(least)), float(np.fmax.reduce(greatest))
 
 
 def _area_switched(first: Floats, last: Floats, starts: Ints) -> Floats:

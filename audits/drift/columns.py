@@ -55,9 +55,15 @@ class ColumnDrift:
 
     @property
     def unsettled(self) -> bool:
-        """Whether nothing drifted and some interval does not settle the matter."""
-        verdicts = [one.verdict for one in self.compared]
+        """Whether nothing drifted and some interval, or the lack of any, leaves the matter open."""
+        verdicts = [one.verdict for one in self.compared] or [Verdict.INSUFFICIENT]
         return not self.drifted and Verdict.INSUFFICIENT in (*verdicts, self.change_verdict)
+
+    @property
+    def unjudged(self) -> bool:
+        """Whether nothing drifted and no distance lies on either side of its limit."""
+        verdicts = {one.verdict for one in self.compared}
+        return not self.drifted and verdicts <= {Verdict.INSUFFICIENT}
 
 
 def compare_columns(

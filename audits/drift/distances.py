@@ -26,7 +26,8 @@ Assumptions: rows are independent, or `effective` counts how many independent ro
 Failure modes: `ks` and `wasserstein` have no bias removed: with no change `ks` is about
     .87 sqrt(e); read the interval, which then holds zero. Their intervals are wide. With tails so
     heavy that the variance is infinite the interval of `wasserstein` grows with the extremes and
-    decides nothing. Fewer than `LEAST_A_BIN` rows a bin: no interval, hence no verdict. P-values of
+    decides nothing. Fewer than `LEAST_A_BIN` rows a bin, or `LEAST_MOVED` for `wasserstein`: no
+    interval, hence no verdict (one row has no spread, and would seem sure). P-values of
     `chi_square` shrink with n whatever the size of a change, so that none decides here.
 Cost: linear in the cells.
 """
@@ -46,7 +47,7 @@ if TYPE_CHECKING:
 
 VERSIONS: Final = {
     "ks": "Kolmogorov-Smirnov on the grid, DKW bands, v1",
-    "wasserstein": "Wasserstein-1 on the grid over the reference IQR, comonotone bound, v1",
+    "wasserstein": "Wasserstein-1 on the grid over the reference IQR, comonotone bound, v2",
     "psi": "population stability index, half a row a bin, bias removed, delta method, v1",
     "jensen_shannon": "Jensen-Shannon distance base 2, bias removed, delta method, v1",
     "cramers_v": "chi-square as Cramer's V, bias removed, delta method, v1",
@@ -56,6 +57,8 @@ ORDERED: Final = ("ks", "wasserstein")
 """Methods that need an order, so not for categories."""
 LEAST_A_BIN: Final = 5
 """Rows a bin, on the smaller side, below which the normal approximation says nothing."""
+LEAST_MOVED: Final = 20
+"""Rows, on the smaller side, below which their own spread says too little for `wasserstein`."""
 PSEUDO: Final = 0.5
 
 
@@ -272,31 +275,43 @@ def _wasserstein(
     import numpy as np
 
     if not scale > 0:
-        return Distance(
-            method="wasserstein",
-            value=None,
-            low=None,
-            high=None,
-            raw=None,
-            bias=0.0,
-            resolution=0.0,
-            note="the reference does not vary, so that there is no unit to measure in",
+        return _no_wasserstein(
+            "the reference does not vary, so that there is no unit to measure in"
         )
-    value = wasserstein_statistic(reference.counts, current.counts, positions) / scale
     F, G = (np.cumsum(one.counts)[:-1] / one.n for one in (reference, current))
     spread = np.sqrt(F * (1 - F) / reference.effective + G * (1 - G) / current.effective)
-    total = float((spread * np.diff(positions)).sum()) / scale
-    half = _tail_mean(level) * total
     shares = reference.counts / reference.n + current.counts / current.n
-    resolution = float((shares * widths).sum()) / 2 / scale
+    with np.errstate(over="ignore", invalid="ignore"):
+        value = float(wasserstein_statistic(reference.counts, current.counts, positions) / scale)
+        total = float((spread * np.diff(positions)).sum() / scale)
+        resolution = float((shares * widths).sum() / 2 / scale)
+    half = _tail_mean(level) * total
+    if not (math.isfinite(scale) and math.isfinite(value + half + resolution)):
+        return _no_wasserstein("the values lie so far apart that no double holds the distance")
+    worth = min(reference.effective, current.effective)
+    few = worth < LEAST_MOVED
     return Distance(
         method="wasserstein",
         value=value,
-        low=max(0.0, value - half - resolution),
-        high=value + half + resolution,
+        low=None if few else max(0.0, value - half - resolution),
+        high=None if few else value + half + resolution,
         raw=value,
         bias=math.sqrt(2 / math.pi) * total,
         resolution=resolution,
+        note=f"{worth:.0f} independent rows are fewer than {LEAST_MOVED}" if few else "",
+    )
+
+
+def _no_wasserstein(why: str) -> Distance:
+    return Distance(
+        method="wasserstein",
+        value=None,
+        low=None,
+        high=None,
+        raw=None,
+        bias=0.0,
+        resolution=0.0,
+        note=why,
     )
 
 

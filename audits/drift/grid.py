@@ -123,7 +123,7 @@ class NumberGrid:
 
         if self.edges.ndim != 1 or not self.edges.size or not np.isfinite(self.edges).all():
             raise malformed("a grid has edges, and they are finite")
-        if (np.diff(self.edges) <= 0).any():
+        if (self.edges[1:] <= self.edges[:-1]).any():
             raise malformed("the edges of a grid rise")
 
     @property

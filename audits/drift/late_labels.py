@@ -32,7 +32,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final, TypeAlias
 
-from audits.drift.cbpe import SIDES
+from audits.drift.cbpe import SIDES, check_binary
 from audits.drift.missingness import share_estimate
 from audits.errors import SampleMalformed
 from audits.estimate import Estimate, Verdict, undefined
@@ -106,7 +106,8 @@ class Bounds:
 def matured(sample: Sample, *, lateness: Lateness) -> Matured:
     """Return the rows that may be judged at the cut, and how many may not.
 
-    Raises SampleMalformed where a time, the labels or the decisions are not there.
+    Raises SampleMalformed where a time, the labels or the decisions are not there, or a label is
+    neither 0 nor 1.
     """
     import numpy as np
 
@@ -120,6 +121,7 @@ def matured(sample: Sample, *, lateness: Lateness) -> Matured:
             "late labels need a label and a decision column",
             next_step="Name the columns in the manifest of the data.",
         )
+    check_binary(sample.label)
     predicted, known = sample.times[lateness.predicted], sample.times[lateness.known]
     dated = predicted != MISSING_TIME
     ripe = dated & (predicted <= lateness.cut_us - lateness.maturity_us)

@@ -261,7 +261,8 @@ def _places(grid: NumberGrid, both: Counts) -> tuple[Floats, Floats]:
     high = last if both.highest is None else both.highest
     limits = np.concatenate(([low], grid.edges, [high]))
     # The sum of two halves, since the sum of the limits may overflow.
-    return limits[:-1] / 2 + limits[1:] / 2, np.diff(limits)
+    with np.errstate(over="ignore"):
+        return limits[:-1] / 2 + limits[1:] / 2, np.diff(limits)
 
 
 def _scale(reference: Counts, positions: Floats) -> float:
@@ -270,7 +271,7 @@ def _scale(reference: Counts, positions: Floats) -> float:
     below = np.cumsum(reference.cells) / reference.present
     low, high = positions[below.searchsorted([0.25, 0.75], side="left")]
     if high > low:
-        return float(high - low)
+        return float(high) - float(low)
     shares = reference.cells / reference.present
     with np.errstate(over="ignore", invalid="ignore"):
         mean = (shares * positions).sum()

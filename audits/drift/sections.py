@@ -119,8 +119,19 @@ def columns_section(columns: Sequence[ColumnDrift], *, protocol: DriftProtocol) 
             ),
         ),
         estimates=(
-            _count("columns_drifted", drifted, columns, protocol),
-            _count("columns_unsettled", unsettled, columns, protocol),
+            _drifted(columns, protocol),
+            Estimate(
+                metric="columns_unsettled",
+                value=float(len(unsettled)),
+                low=None,
+                high=None,
+                level=protocol.level,
+                n=len(columns),
+                unit="column",
+                method=_counted(protocol),
+                source="sample",
+                note="a count of verdicts, each from an interval of its own",
+            ),
         ),
         tables=tuple(tables),
         charts=tuple(charts),
@@ -359,21 +370,36 @@ def _intervals(table: Table, *, method: str, limit: float) -> Chart:
     )
 
 
-def _count(
-    metric: str, names: Sequence[str], columns: Sequence[ColumnDrift], protocol: DriftProtocol
-) -> Estimate:
+def _drifted(columns: Sequence[ColumnDrift], protocol: DriftProtocol) -> Estimate:
+    """Return how many columns drifted; undefined where none did and some could not be judged."""
+    count = sum(one.drifted for one in columns)
+    unjudged = [one.name for one in columns if one.unjudged]
+    if unjudged and not count:
+        return undefined(
+            metric="columns_drifted",
+            note=f"no distance settles anything about {', '.join(unjudged)}",
+            level=protocol.level,
+            n=len(columns) - len(unjudged),
+            unit="column",
+            method=_counted(protocol),
+            source="sample",
+        )
     return Estimate(
-        metric=metric,
-        value=float(len(names)),
-        low=None,
-        high=None,
+        metric="columns_drifted",
+        value=float(count),
+        low=float(count),
+        high=float(count + sum(one.unsettled for one in columns)),
         level=protocol.level,
-        n=len(columns),
+        n=len(columns) - len(unjudged),
         unit="column",
-        method=f"intervals against limits, {protocol.multiplicity}, v1",
+        method=_counted(protocol),
         source="sample",
-        note="a count of verdicts, each from an interval of its own",
+        note="a count of verdicts; the upper limit adds the columns that are not settled",
     )
+
+
+def _counted(protocol: DriftProtocol) -> str:
+    return f"intervals against limits, {protocol.multiplicity}, v2"
 
 
 def _not_calibrated(why: str, test: Sample, *, level: float) -> Section:

@@ -23,7 +23,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
 from audits.drift.reference import column_of
-from audits.errors import ProtocolMalformed
+from audits.errors import ProtocolMalformed, SampleMalformed
 from audits.estimate import Estimate, undefined
 from audits.intervals.proportion import normal_quantile
 from audits.sources.sample import Category
@@ -46,6 +46,8 @@ METHODS: Final = {
 }
 LEAST: Final = 20
 """Subjects a side, below which nothing is trained."""
+GREATEST: Final = 1e100
+"""Numbers beyond this are no input of a learner: their squares, summed, would overflow."""
 MOST_LEVELS: Final = 20
 """Levels of a category that get a column of their own; the rest share one."""
 
@@ -74,6 +76,7 @@ class Features:
                 most = np.argsort(-counted, kind="stable")[:MOST_LEVELS]
                 levels.append((name, tuple(values.levels[i] for i in most)))
             else:
+                _bounded(name, values)
                 known = values[~np.isnan(values)]
                 numbers.append((name, float(np.median(known)) if known.size else 0.0))
         return cls(numbers=tuple(numbers), levels=tuple(levels))
@@ -87,6 +90,7 @@ class Features:
             values = column_of(sample, name)
             if values is None or isinstance(values, Category):
                 raise _absent(name)
+            _bounded(name, values)
             missing = np.isnan(values)
             found += [np.where(missing, fill, values), missing.astype(np.float64)]
         for name, levels in self.levels:
@@ -175,6 +179,14 @@ def area_by_subject(
     at = math.log(inside / (1 - inside))
     low, high = (1 / (1 + math.exp(-x)) for x in (at - reach, at + reach))
     return area, min(low, area), max(high, area)
+
+
+def _bounded(name: str, values: Floats) -> None:
+    if (abs(values) > GREATEST).any():
+        raise SampleMalformed(
+            f"the column {name!r} holds a number beyond {GREATEST:g}",
+            next_step="Correct the column, give it another unit, or leave this part out.",
+        )
 
 
 def _drawn(sample: Sample, most: int, rng: np.random.Generator) -> Sample:

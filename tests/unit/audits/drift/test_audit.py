@@ -15,7 +15,7 @@ from audits.criteria import Criterion
 from audits.drift.audit import KIND, parse, run
 from audits.drift.reference import reference_of
 from audits.drift.reference_record import as_record, from_record
-from audits.errors import AuditError, ProtocolMalformed
+from audits.errors import AuditError, ProtocolMalformed, SampleMalformed
 from audits.estimate import Verdict
 from audits.report import AuditReport
 from audits.sources.sample import Category, Sample
@@ -308,3 +308,65 @@ def test_the_protocol_of_the_guide_is_one() -> None:
     protocol = parse(yaml.safe_load(written))
     assert protocol.late_labels is not None
     assert protocol.as_record() == yaml.safe_load(written)
+
+
+LEAN = {**RECORD, "two_sample": None, "applicability": None, "without_labels": None}
+
+
+@pytest.mark.parametrize("rows", [0, 1, 5])
+def test_a_count_of_drifted_columns_passes_on_no_rows_that_settle_nothing(rows: int) -> None:
+    report = _run(
+        sample(600).where(np.arange(600) < rows),
+        record=LEAN,
+        reference=sample(800),
+        criteria=(_at_most("columns_drifted", 0),),
+    )
+    assert report.verdict is Verdict.INSUFFICIENT
+    assert "no distance settles anything about age" in report.judgements[0].reason
+
+
+def test_rows_of_one_subject_settle_no_column() -> None:
+    report = _run(
+        replace(sample(600), subject=np.zeros(600, dtype=np.int64)),
+        record=LEAN,
+        reference=sample(800),
+        criteria=(_at_most("columns_drifted", 0),),
+    )
+    assert report.verdict is Verdict.INSUFFICIENT
+
+
+def test_a_column_that_no_method_compares_is_unsettled() -> None:
+    report = _run(
+        sample(3000, seed=2),
+        record={**LEAN, "columns": ["age", "sex"], "limits": {"ks": "0.25"}},
+        criteria=(_at_most("columns_drifted", 0), _at_most("columns_unsettled", 0)),
+    )
+    assert [one.verdict for one in report.judgements] == [Verdict.INSUFFICIENT, Verdict.FAIL]
+    assert "about sex" in report.judgements[0].reason
+
+
+def test_the_interval_of_drifted_columns_reaches_to_those_not_settled() -> None:
+    report = _run(sample(60, seed=3, shift=3.0), record=LEAN, reference=sample(800))
+    count, unsettled = report.sections[0].estimates
+    assert count.value is not None
+    assert unsettled.value is not None
+    assert count.value > 0
+    assert unsettled.value > 0
+    assert (count.low, count.high) == (count.value, count.value + unsettled.value)
+
+
+def test_numbers_that_no_learner_can_square_are_refused() -> None:
+    rows = sample(300)
+    huge = replace(rows, numbers={**rows.numbers, "age": np.where(rows.subject % 7, -1e308, 1e308)})
+    with pytest.raises(SampleMalformed, match="'age' holds a number beyond"):
+        _run(huge, reference=sample(800))
+    with pytest.raises(SampleMalformed, match="'age' holds a number beyond"):
+        _run(sample(300), reference=huge)
+
+
+def test_values_too_far_apart_for_a_double_have_no_distance() -> None:
+    rows = sample(800)
+    huge = replace(rows, numbers={**rows.numbers, "age": np.where(rows.subject % 2, -1e308, 1e308)})
+    report = _run(sample(600), reference=huge, record=LEAN)
+    assert _table(report, "distance-wasserstein")["age"]["value"] is None
+    assert any("no double holds the distance" in line for line in report.missing)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -108,3 +110,34 @@ def test_a_missing_column_is_refused(lacks: str) -> None:
     )
     with pytest.raises(SampleMalformed):
         label_free(first, second, delta=0.0, level=0.95, replicates=200, seed=1)
+
+
+def test_a_reference_of_two_subjects_gives_no_interval() -> None:
+    reference = _rows(400, seed=1)
+    pair = replace(reference, subject=reference.subject % 2)
+    _, found = label_free(pair, _rows(60, seed=2), delta=0.05, level=0.95, replicates=200, seed=3)
+    assert {(one.estimate.low, one.estimate.high) for one in found} == {(None, None)}
+    assert all(one.estimate.note for one in found)
+
+
+def test_one_row_has_no_area_and_no_bounds_of_it() -> None:
+    one = _found(_rows(1, seed=2), delta=0.0)["auroc"]
+    assert (one.estimate.value, one.low, one.high) == (None, None, None)
+
+
+def test_bounds_are_those_of_the_values_that_are_defined() -> None:
+    """With no event possible at the low end sensitivity is undefined there, not everywhere."""
+    p, score = np.array([0.03, 0.04]), np.array([0.1, 0.2])
+    found = metric_bounds(p, score, np.array([0, 1], dtype=np.int8), delta=0.05)
+    assert found["sensitivity"] == (0.0, 1.0)
+
+
+@pytest.mark.parametrize("wrong", [np.inf, 0.5, 2.0])
+def test_a_label_that_is_no_event_is_refused(wrong: float) -> None:
+    rows = _rows(400, seed=1)
+    assert rows.label is not None
+    assert rows.score is not None
+    label = rows.label.copy()
+    label[3] = wrong
+    with pytest.raises(SampleMalformed, match="neither 0 nor 1"):
+        fit_calibrator(label, rows.score)

@@ -205,3 +205,9 @@ def test_no_mature_row_is_no_fault() -> None:
     assert coverage(found, lateness=lateness, level=0.95)[0].value is None
     assert all(one.low is None for one in worst_and_best(found))
     assert delay_by_label(found, lateness=lateness, level=0.95)[1] is Verdict.INSUFFICIENT
+
+
+def test_a_label_that_is_no_event_is_refused() -> None:
+    rows = _rows(60)
+    with pytest.raises(SampleMalformed, match="neither 0 nor 1"):
+        matured(replace(rows, label=np.full(60, np.inf)), lateness=LATENESS)
