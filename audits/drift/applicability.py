@@ -12,7 +12,9 @@ Source: Mahalanobis (1936), Proceedings of the National Institute of Sciences of
 Assumptions: the reference covers what the model was judged on.
 Failure modes: one ellipsoid around two clouds calls the empty middle inside; use `isolation` there.
     A reference with strange rows of its own has a far boundary. Rows inside may still be answered
-    badly.
+    badly. The boundary is drawn on the rows that the score was learnt from, which look less strange
+    than new ones: with few reference subjects a feature, unchanged rows would lie outside too
+    often. Below `LEAST` subjects, or `LEAST_A_FEATURE` for each feature, nothing is said.
 Cost: one pass; 100 trees for `isolation`.
 """
 
@@ -37,7 +39,9 @@ if TYPE_CHECKING:
 
 Strangeness: TypeAlias = Literal["mahalanobis", "isolation"]
 LEAST: Final = 100
-"""Reference rows, below which no boundary is drawn."""
+"""Reference subjects, below which no boundary is drawn."""
+LEAST_A_FEATURE: Final = 200
+"""Reference subjects a feature, below which the score flatters the rows it was learnt from."""
 RIDGE: Final = 1e-6
 
 
@@ -58,18 +62,19 @@ def outside_share(
         raise ProtocolMalformed(
             f"the quantile {quantile} draws no boundary", next_step="Give one from 0.5 to 1."
         )
-    if reference.n < LEAST:
+    features = Features.of(reference, columns)
+    rows = features.rows(reference)
+    least = max(LEAST, LEAST_A_FEATURE * int((rows != rows[:1]).any(axis=0).sum()))
+    if reference.subjects < least:
         return undefined(
             metric="outside_share",
-            note=f"{reference.n} reference rows are fewer than {LEAST}",
+            note=f"{reference.subjects} reference subjects are fewer than {least}",
             level=level,
             n=current.subjects,
             unit=current.unit,
             method=kind,
             source="sample",
         )
-    features = Features.of(reference, columns)
-    rows = features.rows(reference)
     score = _mahalanobis(rows) if kind == "mahalanobis" else _isolation(rows, rng)
     boundary = float(np.quantile(score(rows), quantile))
     return share_estimate(

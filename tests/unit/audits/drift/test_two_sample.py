@@ -141,3 +141,17 @@ def test_a_quantile_inside_the_bulk_is_refused() -> None:
             level=0.95,
             rng=np.random.default_rng(1),
         )
+
+
+def test_few_subjects_a_feature_draw_no_boundary() -> None:
+    found = outside_share(
+        sample(390),
+        sample(300),
+        columns=["age", "visits"],
+        kind="mahalanobis",
+        quantile=0.95,
+        level=0.95,
+        rng=np.random.default_rng(1),
+    )
+    assert found.value is None
+    assert "fewer than 400" in found.note
