@@ -174,12 +174,7 @@ def _sections(
 
 
 def _estimates_section(ident: str, title: str, shown: Sequence[Estimate]) -> Section:
-    return Section(
-        id=ident,
-        title=title,
-        estimates=tuple(shown),
-        tables=(estimates_table(f"{ident}_table", title, shown),),
-    )
+    return Section(id=ident, title=title, estimates=tuple(shown))
 
 
 def _curve(rows: Rows, protocol: CalibrationProtocol) -> Section:
@@ -245,10 +240,7 @@ def _by_window(windows: Sequence[Estimate]) -> Section:
         id="windows",
         title="By window of time",
         estimates=tuple(windows),
-        tables=(
-            estimates_table("windows_table", "Calibration by window", windows),
-            estimates_table("ratios_table", "Observed over expected by window", ratios),
-        ),
+        tables=(estimates_table("ratios_table", "Observed over expected by window", ratios),),
         charts=(
             Chart(
                 id="windows_chart",

@@ -53,7 +53,6 @@ def sections(
                 id="early_recognition",
                 title="Early recognition",
                 estimates=tuple(ranked),
-                tables=(estimates_table("ranked", "Early recognition", ranked),),
             )
         )
     if windows:
@@ -72,10 +71,7 @@ def _areas(estimates: Sequence[Estimate]) -> Section:
             "Populations with too few subjects of a class are listed with the reason and no value.",
         ),
         estimates=tuple(shown),
-        tables=(
-            estimates_table("areas_table", "Areas by population", shown),
-            estimates_table("auroc_table", "Area under the ROC curve by population", areas),
-        ),
+        tables=(estimates_table("auroc_table", "Area under the ROC curve by population", areas),),
         charts=(
             Chart(
                 id="auroc_chart",
@@ -170,7 +166,6 @@ def _thresholds(estimates: Sequence[Estimate]) -> Section:
         title="Acting at a threshold",
         paragraphs=("A row is acted on where its score is at least the threshold.",),
         estimates=tuple(shown),
-        tables=(estimates_table("thresholds_table", "Measures at each threshold", shown),),
     )
 
 
@@ -195,7 +190,6 @@ def _decision(estimates: Sequence[Estimate], thresholds: tuple[float, ...]) -> S
                 columns=("strategy", "threshold", "net_benefit", "low", "high"),
                 rows=tuple(lines),
             ),
-            estimates_table("decision_estimates", "Net benefit by population", shown),
         ),
         charts=(
             Chart(

@@ -72,7 +72,7 @@ def _page(visit: Visit, *, problem: Problem | None, status: int) -> Response:
         template,
         status=status,
         view=view,
-        charts=[(chart, visit.picture(chart)) for chart in charts],
+        charts=charts,
         pictures={chart.name: visit.picture(chart) for chart in charts},
         simulated=SIMULATED,
         may_sign=may_sign,
