@@ -38,6 +38,17 @@ MOST_ROWS: Final = 30
 PALETTE: Final = (BLUE, VERMILION, "#009E73", "#CC79A7", "#E69F00", SKY, INK, "#6b4c9a")
 SHAPES: Final = ("circle", "diamond", "square", "triangle-up", "cross", "triangle-down")
 _LABEL: Final = 210
+# A long pair takes two lines: cut off, two pairs of one first group would read alike.
+_LABELS: Final[Spec] = {
+    "title": None,
+    "minExtent": _LABEL,
+    "maxExtent": _LABEL,
+    "labelLimit": _LABEL - 6,
+    "labelExpr": (
+        "length(datum.label) > 32 ? split(replace(replace(datum.label, ' minus ', '|minus '), "
+        "' over ', '|over '), '|') : datum.label"
+    ),
+}
 
 
 def charts_of_table(
@@ -168,7 +179,7 @@ def _intervals(chart: Record, values: list[Spec]) -> Spec:
         "field": "x",
         "type": "nominal",
         "sort": names,
-        "axis": {"title": None, "minExtent": _LABEL, "maxExtent": _LABEL, "labelLimit": _LABEL - 6},
+        "axis": _LABELS,
         "scale": {"domain": names},
     }
     offset: Spec = {"yOffset": {"field": "group"}} if _groups(values) else {}
@@ -200,7 +211,9 @@ def _intervals(chart: Record, values: list[Spec]) -> Spec:
             },
         }
     )
-    step = 22 if len(_groups(values)) < 2 else 11 * len(_groups(values)) + 8
+    step = 11 * max(len(_groups(values)), 1) + 8
+    if any(len(name) > 32 for name in names):
+        step = max(step, 30)
     return {
         "data": {"values": values},
         "width": WIDTH - _LABEL - 40,
@@ -215,7 +228,7 @@ def _bars(chart: Record, values: list[Spec]) -> Spec:
         "field": "x",
         "type": "nominal",
         "sort": names,
-        "axis": {"title": None, "minExtent": _LABEL, "maxExtent": _LABEL, "labelLimit": _LABEL - 6},
+        "axis": _LABELS,
     }
     axis = {"title": wording.metric_words(text(chart, "y")), "tickCount": 6, "grid": True}
     offset: Spec = {"yOffset": {"field": "group"}} if _groups(values) else {}
