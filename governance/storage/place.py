@@ -46,7 +46,9 @@ class Place:
         self._epoch = None if exclusive else epoch
         self._left: tuple[HeadRow, Head] | None = None
         self._behind = False
-        self._unsaved: tuple[int, bytes] | None = None
+        # The last note of the file may be in the file alone: a process that was killed had no next
+        # commit to store it with. Two such ends in a row must not look like unsigned history.
+        self._unsaved: tuple[int, bytes] | None = live.published if live.note else None
         self.standing_epoch = 0
 
     @property

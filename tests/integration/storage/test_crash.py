@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import signal
 import subprocess
 import sys
@@ -12,7 +13,7 @@ import pytest
 from sqlalchemy.exc import OperationalError
 
 from governance.clock import SystemClock
-from governance.home import HomeOwned
+from governance.home import Home, HomeOwned
 from governance.storage.errors import AuditUnavailable
 from governance.storage.open import open_storage
 from governance.storage.ports import Unit
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
     from governance.clock import FixedClock
-    from governance.home import Home
     from governance.storage.open import Storage
     from governance.storage.ports import Recorded
 
@@ -66,6 +66,35 @@ def test_a_killed_writer_loses_no_acknowledged_act(home: Home, acknowledged: int
             assert storage.ledger.entry(int(seq)).event_id == event_id
         assert storage.ledger.verify().anchored_size >= len(seen)
         add(storage)
+
+
+@pytest.mark.requirement("P3")
+@pytest.mark.parametrize("looked_at", [False, True], ids=["at once", "after a clean look"])
+def test_two_ends_in_a_row_before_the_next_commit_are_no_tampering(
+    sqlite_home: Home, clock: FixedClock, tmp_path: Path, looked_at: bool
+) -> None:
+    """A copy of the files while the pen rests is what a kill leaves: the last note is in the file
+    alone, and so is the next one, unless the first is stored by whoever opens the home."""
+    with open_storage(sqlite_home, clock=clock) as storage:
+        add(storage)
+        once = ended(sqlite_home, tmp_path / "once")
+    if looked_at:
+        with open_storage(once, clock=clock):
+            pass
+    clock.advance(seconds=1)
+    with open_storage(once, clock=clock) as storage:
+        done = add(storage)
+        twice = ended(once, tmp_path / "twice")
+    clock.advance(seconds=1)
+    with open_storage(twice, clock=clock) as storage:
+        assert storage.ledger.entry(done.seq).event_id == done.event_id
+        assert storage.ledger.verify().size == done.seq + 1
+
+
+def ended(home: Home, root: Path) -> Home:
+    """Return the home as it would stand if its process had ended now."""
+    shutil.copytree(home.root, root, ignore=shutil.ignore_patterns("*.sock"))
+    return Home.open(root)
 
 
 def test_a_second_process_on_a_sqlite_home_is_refused(sqlite_home: Home, clock: FixedClock) -> None:
